@@ -1,0 +1,1 @@
+//! Outgoing postbacks: claim what is due, send it through the guarded client, settle what came of it.

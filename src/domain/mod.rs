@@ -1,0 +1,2 @@
+//! The domain: what clicks, goals, conversions and decisions mean. Pure: it never awaits, reads no clock,
+//! draws no randomness, does no I/O and uses no float.
