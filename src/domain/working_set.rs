@@ -1,0 +1,161 @@
+//! The working set: what a batch of events touches, loaded before and carried along while they are decided.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::{
+    catalog::Catalog,
+    click::Click,
+    conversion::Conversion,
+    decide::{Changes, Event},
+    goal::GoalRole,
+    ids::{ClickId, GoalAlias, MerchantId, TransactionId},
+    merchant::Merchant,
+    status::Status,
+    time::Timestamp,
+};
+
+/// How long after an equal one a conversion without a transaction id is suspected to be its repetition.
+pub const SUSPICION_MILLIS: i64 = 60_000;
+
+/// A merchant's own id of one of its conversions, in full.
+pub type TransactionKey = (MerchantId, GoalAlias, TransactionId);
+
+/// What has to be loaded before a batch can be decided.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Keys {
+    /// These clicks, with their conversions of goals that are reached once.
+    pub clicks: BTreeSet<ClickId>,
+    /// The conversions under these transaction ids.
+    pub transactions: BTreeSet<TransactionKey>,
+    /// Of these clicks and repeatable goals: what is younger than [`SUSPICION_MILLIS`], two pending ones, and two of
+    /// any status, which is enough to tell one from several.
+    pub repeatable: BTreeSet<(ClickId, GoalAlias)>,
+    /// Of these clicks: the first deposit that was recorded under a repeatable goal.
+    pub first_deposits: BTreeSet<ClickId>,
+}
+
+impl Keys {
+    /// Of these events.
+    pub fn of<'a>(catalog: &Catalog, events: impl IntoIterator<Item = &'a Event>) -> Self {
+        let mut keys = Self::default();
+        for event in events {
+            let Event::Postback { merchant, postback } = event else { continue };
+            keys.clicks.insert(postback.click.clone());
+            if let Some(transaction) = &postback.transaction {
+                keys.transactions.insert((merchant.clone(), postback.goal.clone(), transaction.clone()));
+            }
+            let Some(merchant) = catalog.merchants.get(merchant) else { continue };
+            if merchant.goal(&postback.goal).is_some_and(|goal| !goal.once) {
+                keys.repeatable.insert((postback.click.clone(), postback.goal.clone()));
+            }
+            if !merchant.require_ftd {
+                keys.first_deposits.insert(postback.click.clone());
+            }
+        }
+        keys
+    }
+}
+
+/// The clicks and conversions that a batch touches.
+#[derive(Clone, Debug, Default)]
+pub struct WorkingSet {
+    clicks: HashMap<ClickId, Click>,
+    conversions: HashMap<ClickId, Vec<Conversion>>,
+    transactions: HashMap<TransactionKey, ClickId>,
+}
+
+impl WorkingSet {
+    /// Adds a click.
+    pub fn add_click(&mut self, click: Click) {
+        self.clicks.insert(click.id.clone(), click);
+    }
+
+    /// Adds a conversion, or replaces it by its new state.
+    pub fn add_conversion(&mut self, conversion: Conversion) {
+        if let Some(transaction) = &conversion.transaction {
+            let key = (conversion.merchant.clone(), conversion.goal.clone(), transaction.clone());
+            self.transactions.insert(key, conversion.click.clone());
+        }
+        let siblings = self.conversions.entry(conversion.click.clone()).or_default();
+        match siblings.iter_mut().find(|sibling| sibling.id == conversion.id) {
+            Some(known) => *known = conversion,
+            None => siblings.push(conversion),
+        }
+    }
+
+    /// Takes in what was decided, so that the next event of the batch meets it.
+    pub fn apply(&mut self, changes: &Changes) {
+        for click in &changes.clicks {
+            self.add_click(click.click.clone());
+        }
+        for conversion in changes.conversions() {
+            self.add_conversion(conversion.clone());
+        }
+    }
+
+    /// The click of this id, if it belongs to this merchant.
+    pub fn click(&self, id: &ClickId, merchant: &MerchantId) -> Option<&Click> {
+        self.clicks.get(id).filter(|click| click.merchant == *merchant)
+    }
+
+    /// The player's conversions that were loaded.
+    fn of_player<'a>(&'a self, click: &ClickId) -> impl Iterator<Item = &'a Conversion> + use<'a> {
+        self.conversions.get(click).into_iter().flatten()
+    }
+
+    /// The player's conversions of this goal that were loaded.
+    pub fn of_goal<'a>(
+        &'a self,
+        click: &ClickId,
+        goal: &'a GoalAlias,
+    ) -> impl Iterator<Item = &'a Conversion> + use<'a> {
+        self.of_player(click).filter(move |conversion| conversion.goal == *goal)
+    }
+
+    /// The conversion under this transaction id, whosever click it is.
+    pub fn of_transaction(&self, key: &TransactionKey) -> Option<&Conversion> {
+        let click = self.transactions.get(key)?;
+        self.of_player(click)
+            .find(|c| c.merchant == key.0 && c.goal == key.1 && c.transaction.as_ref() == Some(&key.2))
+    }
+
+    /// The player's first deposit: that of the goal with this role, or else, for a player whose first deposit is older
+    /// than the tracker, the earliest repeat deposit.
+    pub fn first_deposit(&self, click: &ClickId, merchant: &Merchant) -> Option<&Conversion> {
+        let role = |c: &Conversion| merchant.goal(&c.goal).map(|goal| goal.role);
+        let of_role = |wanted| self.of_player(click).filter(move |c| role(c) == Some(wanted));
+        of_role(GoalRole::FirstDeposit)
+            .next()
+            .or_else(|| of_role(GoalRole::RepeatDeposit).min_by_key(|c| (c.created_at, c.id)))
+    }
+
+    /// The player's first deposit under the goal that is meant for it.
+    pub fn has_ftd(&self, click: &ClickId, merchant: &Merchant) -> bool {
+        let is_ftd =
+            |c: &Conversion| merchant.goal(&c.goal).is_some_and(|g| g.role == GoalRole::FirstDeposit);
+        self.of_player(click).any(is_ftd)
+    }
+
+    /// Whether an equal conversion was recorded shortly before `now`, neither of them told apart by a transaction id
+    /// or an event time.
+    pub fn has_twin(&self, of: &Conversion, now: Timestamp) -> bool {
+        let other_time =
+            |c: &Conversion| matches!((c.event_time, of.event_time), (Some(a), Some(b)) if a != b);
+        of.transaction.is_none()
+            && self.of_goal(&of.click, &of.goal).any(|c| {
+                (c.amount, c.currency) == (of.amount, of.currency)
+                    && c.transaction.is_none()
+                    && !other_time(c)
+                    && c.created_at.plus_millis(SUSPICION_MILLIS) >= now
+            })
+    }
+
+    /// The player's pending conversions of this goal that were loaded.
+    pub fn pending<'a>(
+        &'a self,
+        click: &ClickId,
+        goal: &'a GoalAlias,
+    ) -> impl Iterator<Item = &'a Conversion> {
+        self.of_goal(click, goal).filter(|conversion| conversion.status == Status::Pending)
+    }
+}
