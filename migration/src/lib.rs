@@ -1,1 +1,36 @@
-//! The frozen history of the schema.
+//! The frozen history of Countersign's schema.
+//!
+//! A migration is never edited once it has been released, and never sees the application, so that it means the same
+//! for ever. The statements are plain SQL in the words that SQLite and PostgreSQL share; [`run`] puts in the few that
+//! differ.
+
+pub use sea_orm_migration::MigratorTrait;
+use sea_orm_migration::{prelude::*, sea_orm::DatabaseBackend};
+
+mod m0001_main_job;
+
+/// All migrations, in order.
+#[derive(Debug)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m0001_main_job::Migration)]
+    }
+}
+
+/// Runs statements that are separated by a semicolon at the end of a line, with `UUID`, `BYTES` and `CLUSTERED` put
+/// into the database's own words. A table ends in `CLUSTERED` where its rows are best kept in the order of its key.
+async fn run(manager: &SchemaManager<'_>, statements: &str) -> Result<(), DbErr> {
+    let connection = manager.get_connection();
+    let (uuid, bytes, clustered) = match connection.get_database_backend() {
+        DatabaseBackend::Sqlite => ("BLOB", "BLOB", "WITHOUT ROWID"),
+        _ => ("UUID", "BYTEA", ""),
+    };
+    let statements = statements.replace("UUID", uuid).replace("BYTES", bytes).replace("CLUSTERED", clustered);
+    for statement in statements.split(";\n").map(str::trim).filter(|statement| !statement.is_empty()) {
+        connection.execute_unprepared(statement).await?;
+    }
+    Ok(())
+}

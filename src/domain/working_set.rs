@@ -10,6 +10,7 @@ use super::{
     goal::GoalRole,
     ids::{ClickId, GoalAlias, MerchantId, TransactionId},
     merchant::Merchant,
+    postback::Intent,
     status::Status,
     time::Timestamp,
 };
@@ -27,11 +28,14 @@ pub struct Keys {
     pub clicks: BTreeSet<ClickId>,
     /// The conversions under these transaction ids.
     pub transactions: BTreeSet<TransactionKey>,
-    /// Of these clicks and repeatable goals: what is younger than [`SUSPICION_MILLIS`], two pending ones, and two of
-    /// any status, which is enough to tell one from several.
-    pub repeatable: BTreeSet<(ClickId, GoalAlias)>,
-    /// Of these clicks: the first deposit that was recorded under a repeatable goal.
-    pub first_deposits: BTreeSet<ClickId>,
+    /// Of these clicks and repeatable goals: what is younger than [`SUSPICION_MILLIS`], to find twins.
+    pub recent: BTreeSet<(ClickId, GoalAlias)>,
+    /// Of these clicks and repeatable goals: two conversions, pending ones before others; enough to tell whether a
+    /// status change means the only one, the only pending one, or cannot be told.
+    pub candidates: BTreeSet<(ClickId, GoalAlias)>,
+    /// Of these clicks and repeatable goals: the earliest conversion, which has set the currency of a player whose
+    /// first deposit is older than the tracker.
+    pub earliest: BTreeSet<(ClickId, GoalAlias)>,
 }
 
 impl Keys {
@@ -45,11 +49,20 @@ impl Keys {
                 keys.transactions.insert((merchant.clone(), postback.goal.clone(), transaction.clone()));
             }
             let Some(merchant) = catalog.merchants.get(merchant) else { continue };
-            if merchant.goal(&postback.goal).is_some_and(|goal| !goal.once) {
-                keys.repeatable.insert((postback.click.clone(), postback.goal.clone()));
+            let of_click = |goal: &GoalAlias| (postback.click.clone(), goal.clone());
+            if postback.transaction.is_none() && merchant.goal(&postback.goal).is_some_and(|goal| !goal.once)
+            {
+                match postback.intent {
+                    Intent::Record(_) | Intent::RecordAndDecide(_) => {
+                        keys.recent.insert(of_click(&postback.goal))
+                    }
+                    Intent::Decide(_) => keys.candidates.insert(of_click(&postback.goal)),
+                };
             }
             if !merchant.require_ftd {
-                keys.first_deposits.insert(postback.click.clone());
+                let repeat_deposits =
+                    merchant.goals.iter().filter(|goal| goal.role == GoalRole::RepeatDeposit);
+                keys.earliest.extend(repeat_deposits.map(|goal| of_click(&goal.alias)));
             }
         }
         keys

@@ -1,0 +1,166 @@
+//! The one door: every event that changes a click or a conversion goes through [`Ingest::submit`].
+//!
+//! It may import `domain`, `storage` and `clock`. It never names sea-orm or axum, and never answers before COMMIT.
+//!
+//! Behind the door, writers take whatever waits, decide it in order and commit it together. While one commit syncs,
+//! arrivals pile up and become the next batch: an idle server answers after one commit, a busy one makes large batches,
+//! and there is nothing to tune. Events of one click always meet the same writer.
+
+mod writer;
+
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+    time::Instant,
+};
+
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::JoinSet,
+};
+
+pub use self::writer::Writer;
+use crate::{
+    clock::Clock,
+    domain::{
+        catalog::Catalog,
+        decide::{Event, Verdict},
+        ids::{ClickId, ConversionId, MerchantId, RequestId},
+        refusal::Refusal,
+    },
+    storage::Ledger,
+};
+
+/// How many events may wait for a writer. More would wait longer than a sender does.
+pub const QUEUE_EVENTS_MAX: usize = 8_192;
+
+/// How many events a batch takes at most. A batch holds about half of the senders that wait, so this only bounds how
+/// much is undone when one fails.
+pub const BATCH_EVENTS_MAX: usize = 1_024;
+
+/// Something that reached us and is to be decided, or was refused before and is to be logged.
+#[derive(Debug)]
+pub struct Submission {
+    /// The request that brought it.
+    pub request: RequestId,
+    /// The event, or why there is none.
+    pub event: Result<Event, Refusal>,
+    /// What the postback log shall hold of it; nothing for clicks.
+    pub log: Option<LogEntry>,
+    /// How the verdict is told to this sender.
+    pub render: Render,
+}
+
+/// Tells a verdict in the words of a sender's dialect.
+pub type Render = fn(RequestId, &Verdict) -> Answer;
+
+/// What the postback log holds of a request before it is decided.
+#[derive(Debug)]
+pub struct LogEntry {
+    /// Whose token it carried.
+    pub merchant: Option<MerchantId>,
+    /// Its path.
+    pub endpoint: &'static str,
+    /// Its method.
+    pub method: String,
+    /// Its parameters as JSON, the token redacted.
+    pub params: String,
+    /// The click that it named, where that could be read.
+    pub click: Option<ClickId>,
+    /// The address that it came from.
+    pub address: String,
+    /// When it arrived.
+    pub received: Instant,
+}
+
+/// An answer, ready to be sent.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The media type of the body.
+    pub content_type: &'static str,
+    /// The body.
+    pub body: String,
+    /// Where the player goes on.
+    pub location: Option<String>,
+    /// What came of it, in one word, for the log and the metrics.
+    pub outcome: &'static str,
+    /// The conversion that it is about.
+    pub conversion: Option<ConversionId>,
+}
+
+/// Why there is no verdict. Nothing was recorded, unless it says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotDecided {
+    /// Too many wait.
+    #[error("too many events wait")]
+    Overloaded,
+    /// The database is away, or did not say whether it has committed.
+    #[error("the database is not available")]
+    StorageUnavailable,
+    /// The event can't be decided or stored by this program.
+    #[error("the event can't be stored")]
+    Broken,
+}
+
+/// An event on its way to a writer, with the way back.
+#[derive(Debug)]
+pub struct Envelope {
+    submission: Submission,
+    submitted: Instant,
+    reply: oneshot::Sender<Result<Answer, NotDecided>>,
+}
+
+/// The door. Cheap to clone; when the last one is dropped, the writers finish what waits and end.
+#[derive(Clone, Debug)]
+pub struct Ingest {
+    lanes: Arc<[mpsc::Sender<Envelope>]>,
+}
+
+impl Ingest {
+    /// Opens the door, with a writer behind it for each ledger. The set ends when the door is closed; a writer that
+    /// ends before, or panics, is a reason to end the process.
+    pub fn open(
+        ledgers: Vec<Ledger>,
+        catalog: &watch::Sender<Arc<Catalog>>,
+        clock: &Arc<dyn Clock>,
+    ) -> (Self, JoinSet<()>) {
+        let mut writers = JoinSet::new();
+        let lanes = ledgers.into_iter().map(|ledger| {
+            let (lane, waiting) = mpsc::channel(QUEUE_EVENTS_MAX);
+            writers.spawn(Writer::new(ledger, catalog.clone(), Arc::clone(clock)).run(waiting));
+            lane
+        });
+        let lanes = lanes.collect();
+        (Self { lanes }, writers)
+    }
+
+    /// Submits an event and waits until it is committed.
+    ///
+    /// # Errors
+    /// [`NotDecided`] when there is no verdict.
+    pub async fn submit(&self, submission: Submission) -> Result<Answer, NotDecided> {
+        let (reply, answer) = oneshot::channel();
+        let lane = &self.lanes[self.lane_of(&submission)];
+        let envelope = Envelope { submission, submitted: Instant::now(), reply };
+        lane.try_send(envelope).map_err(|_| NotDecided::Overloaded)?;
+        // A writer that ends takes the process with it; until then whoever waits is told that nothing is certain.
+        answer.await.unwrap_or(Err(NotDecided::StorageUnavailable))
+    }
+
+    /// How many events wait.
+    pub fn waiting(&self) -> usize {
+        self.lanes.iter().map(|lane| lane.max_capacity() - lane.capacity()).sum()
+    }
+
+    fn lane_of(&self, submission: &Submission) -> usize {
+        let mut hasher = DefaultHasher::new();
+        match &submission.event {
+            Ok(Event::Click(request)) => request.id.hash(&mut hasher),
+            Ok(Event::Postback { postback, .. }) => postback.click.hash(&mut hasher),
+            Err(_) => {}
+        }
+        usize::try_from(hasher.finish() % self.lanes.len() as u64).unwrap_or_default()
+    }
+}

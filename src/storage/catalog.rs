@@ -1,0 +1,179 @@
+//! The configuration as one snapshot, and the number that tells whether it has changed.
+
+use std::{collections::HashMap, sync::Arc};
+
+use ipnet::IpNet;
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use serde::de::DeserializeOwned;
+
+use super::{
+    Storage, StorageError,
+    entity::{affiliate, catalog, currency, goal, merchant, offer, token},
+    rows::{known, valid},
+};
+use crate::domain::{
+    catalog::{Affiliate, Catalog, Offer},
+    currency::{Currencies, CurrencyCode},
+    goal::{AmountRule, Goal, GoalRole, StatusFlow},
+    ids::{AffiliateId, GoalAlias, MerchantId, OfferId, TokenId},
+    merchant::{Deal, DealKind, Merchant},
+    money::Multiplier,
+    sealed::Sealer,
+    secret::Secret,
+    status::Status,
+    template::{UrlTemplate, Vocabulary},
+    time::Timestamp,
+    token::{Token, TokenDigest},
+};
+
+/// The `merchant` of a goal that every merchant has.
+pub(super) const EVERY_MERCHANT: &str = "";
+
+impl Storage {
+    /// The version of the configuration; it grows with every change.
+    ///
+    /// # Errors
+    /// [`StorageError`]
+    pub async fn catalog_version(&self) -> Result<i64, StorageError> {
+        version(&self.reader).await
+    }
+
+    /// The configuration as it stands.
+    ///
+    /// # Errors
+    /// [`StorageError`]
+    pub async fn catalog(&self) -> Result<Catalog, StorageError> {
+        load(&self.reader, &self.sealer).await
+    }
+}
+
+pub(super) async fn version(connection: &impl ConnectionTrait) -> Result<i64, StorageError> {
+    let row = catalog::Entity::find().one(connection).await?;
+    Ok(known(row, "version of the catalog")?.version)
+}
+
+pub(super) async fn currencies(connection: &impl ConnectionTrait) -> Result<Currencies, StorageError> {
+    let rows = currency::Entity::find().all(connection).await?;
+    let extras = rows
+        .into_iter()
+        .filter_map(|row| Some((CurrencyCode::parse(&row.code)?, u8::try_from(row.minor_unit).ok()?)));
+    Ok(Currencies::with_extras(extras))
+}
+
+pub(super) async fn load(
+    connection: &impl ConnectionTrait,
+    sealer: &Sealer,
+) -> Result<Catalog, StorageError> {
+    // The version first: a change while the rest is read then shows as a newer version later, never as none.
+    let version = version(connection).await?;
+    let goals = goal::Entity::find().all(connection).await?;
+    let mut merchants = HashMap::new();
+    for row in merchant::Entity::find().all(connection).await? {
+        let merchant = merchant_of(row, &goals, sealer)?;
+        merchants.insert(merchant.id.clone(), Arc::new(merchant));
+    }
+    let live = token::Entity::find().filter(token::Column::RevokedAt.is_null());
+    let tokens = live.all(connection).await?.into_iter().map(token_of).collect::<Result<Vec<_>, _>>()?;
+    let mut affiliates = HashMap::new();
+    for row in affiliate::Entity::find().all(connection).await? {
+        let id = valid(AffiliateId::parse(&row.id))?;
+        affiliates.insert(id.clone(), Affiliate { id, name: row.name });
+    }
+    let mut offers = HashMap::new();
+    for row in offer::Entity::find().all(connection).await? {
+        let offer = offer_of(row)?;
+        offers.insert(offer.id.clone(), offer);
+    }
+    let currencies = currencies(connection).await?;
+    let tokens = tokens.into_iter().map(|token| (token.digest, token)).collect();
+    Ok(Catalog { version, merchants, tokens, affiliates, offers, currencies })
+}
+
+fn merchant_of(
+    row: merchant::Model,
+    goals: &[goal::Model],
+    sealer: &Sealer,
+) -> Result<Merchant, StorageError> {
+    let deal = match known(DealKind::parse(&row.deal), "deal")? {
+        DealKind::Cpa => Deal::Cpa,
+        DealKind::Hybrid => {
+            Deal::Hybrid(known(row.multiplier.and_then(Multiplier::from_stored), "multiplier")?)
+        }
+    };
+    let signing_secret =
+        row.signing_secret.as_deref().map(|sealed| open_secret(sealer, sealed, &row.id)).transpose()?;
+    let currencies = row.currencies.as_deref().map(list::<String>).transpose()?;
+    let codes = |codes: Vec<String>| codes.iter().filter_map(|code| CurrencyCode::parse(code)).collect();
+    let initial = list::<String>(&row.initial_statuses)?;
+    let own = goals.iter().filter(|goal| goal.merchant == EVERY_MERCHANT || goal.merchant == row.id);
+    Ok(Merchant {
+        id: valid(MerchantId::parse(&row.id))?,
+        name: row.name,
+        deal,
+        currencies: currencies.map(codes),
+        allowed_ips: list::<IpNet>(&row.allowed_ips)?,
+        require_ftd: row.require_ftd,
+        hold_suspected: row.hold_suspected,
+        require_signature: row.require_signature,
+        signing_secret,
+        initial_statuses: initial.iter().filter_map(|status| Status::parse(status)).collect(),
+        active: row.active,
+        goals: own.map(goal_of).collect::<Result<_, _>>()?,
+    })
+}
+
+/// What a merchant's signing secret is sealed for.
+pub(super) fn signing_secret_context(merchant: &str) -> String {
+    format!("merchant/{merchant}/signing_secret")
+}
+
+pub(super) fn open_secret(sealer: &Sealer, sealed: &str, merchant: &str) -> Result<Secret, StorageError> {
+    let unreadable = || {
+        StorageError::Broken(format!(
+            "the signing secret of merchant {merchant} was sealed under another COUNTERSIGN_SECRET: start with that \
+             one, or set the secret anew"
+        ))
+    };
+    let plain = sealer.open(sealed, &signing_secret_context(merchant)).map_err(|_| unreadable())?;
+    Ok(Secret::new(String::from_utf8(plain).map_err(|_| unreadable())?))
+}
+
+fn list<T: DeserializeOwned>(json: &str) -> Result<Vec<T>, StorageError> {
+    serde_json::from_str(json).map_err(|error| StorageError::Broken(format!("a stored list: {error}")))
+}
+
+fn goal_of(row: &goal::Model) -> Result<Goal, StorageError> {
+    Ok(Goal {
+        alias: valid(GoalAlias::parse(&row.alias))?,
+        name: row.name.clone(),
+        once: row.once,
+        amount: known(AmountRule::parse(&row.amount), "amount rule")?,
+        status_flow: known(StatusFlow::parse(&row.status_flow), "status flow")?,
+        role: known(GoalRole::parse(&row.role), "goal role")?,
+    })
+}
+
+pub(super) fn token_of(row: token::Model) -> Result<Token, StorageError> {
+    Ok(Token {
+        id: TokenId::new(row.id),
+        merchant: valid(MerchantId::parse(&row.merchant))?,
+        label: row.label,
+        digest: TokenDigest::from_bytes(known(row.digest.try_into().ok(), "token digest")?),
+        created_at: Timestamp::from_millis(row.created_at),
+        last_used_at: row.last_used_at.map(Timestamp::from_millis),
+        expires_at: row.expires_at.map(Timestamp::from_millis),
+        revoked_at: row.revoked_at.map(Timestamp::from_millis),
+    })
+}
+
+fn offer_of(row: offer::Model) -> Result<Offer, StorageError> {
+    let landing_url = UrlTemplate::parse(&row.landing_url, Vocabulary::LandingUrl)
+        .map_err(|error| StorageError::Broken(format!("the landing URL of offer {}: {error}", row.id)))?;
+    Ok(Offer {
+        id: valid(OfferId::parse(&row.id))?,
+        merchant: valid(MerchantId::parse(&row.merchant))?,
+        name: row.name,
+        landing_url,
+        active: row.active,
+    })
+}

@@ -1,0 +1,9 @@
+//! The rows of configuration, as sea-orm sees them. The ledger's rows travel in sets and are described in `rows`.
+
+pub(super) mod affiliate;
+pub(super) mod catalog;
+pub(super) mod currency;
+pub(super) mod goal;
+pub(super) mod merchant;
+pub(super) mod offer;
+pub(super) mod token;

@@ -1,0 +1,298 @@
+//! The write side of clicks and conversions: a batch is loaded, written and committed as a whole.
+
+use std::collections::{BTreeMap, HashMap};
+
+use sea_orm::{DatabaseConnection, DatabaseTransaction, TransactionTrait, sea_query::Value as Cell};
+
+use super::{
+    DatabaseUrl, LogRow, Role, StorageError, backend,
+    bulk::{self, Cells, Column, columns},
+    catalog,
+    log::{POSTBACK_LOG, push_log_row},
+    rows::{self, CLICK_SELECTED, CONVERSION_SELECTED, text},
+};
+use crate::domain::{
+    catalog::Catalog,
+    conversion::Conversion,
+    currency::Currencies,
+    decide::{Changes, NewClick},
+    ids::{ClickId, ConversionId, GoalAlias, RequestId},
+    sealed::Sealer,
+    status::StatusEvent,
+    time::Timestamp,
+    working_set::{Keys, SUSPICION_MILLIS, WorkingSet},
+};
+
+/// The write connection of one writer.
+#[derive(Debug)]
+pub struct Ledger {
+    connection: DatabaseConnection,
+    sealer: Sealer,
+}
+
+/// What a batch writes: the changes of its events, with those of one conversion merged, and their log.
+#[derive(Debug, Default)]
+pub struct Writes {
+    clicks: Vec<NewClick>,
+    recorded: BTreeMap<ConversionId, Conversion>,
+    decided: BTreeMap<ConversionId, Conversion>,
+    history: Vec<StatusEvent>,
+    log: Vec<LogRow>,
+}
+
+impl Writes {
+    /// Adds what one event changes.
+    pub fn add(&mut self, changes: Changes) {
+        self.clicks.extend(changes.clicks);
+        self.recorded.extend(changes.recorded.into_iter().map(|conversion| (conversion.id, conversion)));
+        for conversion in changes.decided {
+            // One that this very batch recorded is not in the database yet.
+            let writes = if self.recorded.contains_key(&conversion.id) {
+                &mut self.recorded
+            } else {
+                &mut self.decided
+            };
+            writes.insert(conversion.id, conversion);
+        }
+        self.history.extend(changes.history);
+    }
+
+    /// Adds a row of the postback log.
+    pub fn add_log(&mut self, row: LogRow) {
+        self.log.push(row);
+    }
+
+    /// Something by which can be told later whether this batch was committed.
+    pub fn trace(&self) -> Trace {
+        Trace {
+            request: self.log.first().map(|row| row.id),
+            click: self.clicks.first().map(|new| new.click.id.clone()),
+        }
+    }
+}
+
+/// Something that a batch wrote, if it was committed.
+#[derive(Clone, Debug)]
+pub struct Trace {
+    request: Option<RequestId>,
+    click: Option<ClickId>,
+}
+
+const CLICK_KEY: &[Column] = &columns![Text click_id];
+const GOAL_KEY: &[Column] = &columns![Text click_id, Text goal];
+const TRANSACTION_KEY: &[Column] = &columns![Text merchant, Text goal, Text transaction_id];
+
+impl Ledger {
+    /// Connects.
+    ///
+    /// # Errors
+    /// [`StorageError`] when the database can't be reached or could lose what it has acknowledged.
+    pub async fn open(url: &DatabaseUrl, sealer: Sealer) -> Result<Self, StorageError> {
+        let connection = backend::connect(url, Role::Ledger).await?;
+        backend::assert_durable(&connection).await?;
+        Ok(Self { connection, sealer })
+    }
+
+    /// Opens a batch: one write transaction.
+    ///
+    /// # Errors
+    /// [`StorageError`] when the database is away or busy.
+    pub async fn begin(&self) -> Result<OpenBatch<'_>, StorageError> {
+        let transaction = self.connection.begin_with_options(backend::write_transaction()).await?;
+        Ok(OpenBatch { transaction, sealer: &self.sealer })
+    }
+
+    /// Whether the batch that left this trace was committed.
+    ///
+    /// # Errors
+    /// [`StorageError`] when the database can't tell.
+    pub async fn has(&self, trace: &Trace) -> Result<bool, StorageError> {
+        let batch = self.begin().await?;
+        let mut found = false;
+        if let Some(request) = trace.request {
+            let mut cells = Cells::new(const { &columns![Uuid id] });
+            cells.push([request.uuid().into()]);
+            let sql = "SELECT c.id FROM ({rows}) AS k CROSS JOIN postback_log AS c WHERE c.id = k.id";
+            found |= !bulk::select(&batch.transaction, sql, cells, None).await?.is_empty();
+        }
+        if let Some(click) = &trace.click {
+            let rows = click_rows(&batch.transaction, std::iter::once(click)).await?;
+            found |= !rows.is_empty();
+        }
+        Ok(found)
+    }
+
+    /// Closes the connection.
+    pub async fn close(self) {
+        // Whatever was acknowledged is committed.
+        let _ = self.connection.close().await;
+    }
+}
+
+/// A batch that is being decided. Dropping it forgets it.
+#[derive(Debug)]
+pub struct OpenBatch<'a> {
+    transaction: DatabaseTransaction,
+    sealer: &'a Sealer,
+}
+
+impl OpenBatch<'_> {
+    /// The version of the configuration that is in force for this batch.
+    ///
+    /// # Errors
+    /// [`StorageError`], as every method here.
+    pub async fn catalog_version(&self) -> Result<i64, StorageError> {
+        catalog::version(&self.transaction).await
+    }
+
+    /// The configuration that is in force for this batch.
+    ///
+    /// # Errors
+    /// [`StorageError`]
+    pub async fn catalog(&self) -> Result<Catalog, StorageError> {
+        catalog::load(&self.transaction, self.sealer).await
+    }
+
+    /// Loads what the batch touches. On PostgreSQL the clicks are locked first, in the order of their ids, so that what
+    /// is read after them is what any rival has committed.
+    ///
+    /// # Errors
+    /// [`StorageError`]
+    pub async fn load(
+        &self,
+        keys: &Keys,
+        currencies: &Currencies,
+        earliest: Timestamp,
+    ) -> Result<WorkingSet, StorageError> {
+        let mut known = WorkingSet::default();
+        for row in click_rows(&self.transaction, &keys.clicks).await? {
+            known.add_click(rows::click(&row)?);
+        }
+        let cutoff = earliest.plus_millis(-SUSPICION_MILLIS).millis();
+        let questions = [
+            (ONCE, click_cells(&keys.clicks), None),
+            (OF_TRANSACTION, transaction_cells(keys), None),
+            (RECENT, goal_cells(&keys.recent), Some(cutoff)),
+            (CANDIDATES, goal_cells(&keys.candidates), None),
+            (EARLIEST, goal_cells(&keys.earliest), None),
+        ];
+        for (question, cells, after) in questions {
+            let sql = question.replace("{columns}", CONVERSION_SELECTED);
+            for row in bulk::select(&self.transaction, &sql, cells, after).await? {
+                known.add_conversion(rows::conversion(&row, currencies)?);
+            }
+        }
+        Ok(known)
+    }
+
+    /// Writes everything and commits.
+    ///
+    /// # Errors
+    /// [`StorageError`]; nothing was recorded unless it is [`StorageError::CommitUnknown`].
+    pub async fn commit(self, writes: &Writes) -> Result<(), StorageError> {
+        let transaction = &self.transaction;
+        bulk::insert(transaction, "click", cells_of(rows::CLICK, &writes.clicks, rows::push_click)).await?;
+        let recorded = cells_of(rows::CONVERSION, writes.recorded.values(), rows::push_conversion);
+        bulk::insert(transaction, "conversion", recorded).await?;
+        update_decided(transaction, writes).await?;
+        let history = cells_of(rows::STATUS_EVENT, &writes.history, rows::push_status_event);
+        bulk::insert(transaction, "status_event", history).await?;
+        bulk::insert(transaction, "postback_log", cells_of(POSTBACK_LOG, &writes.log, push_log_row)).await?;
+        self.transaction.commit().await.map_err(|error| match backend::classify(&error) {
+            // Refused outright: the transaction is gone, and that is known.
+            refused @ StorageError::Conflict(_) => refused,
+            other => StorageError::CommitUnknown(other.to_string()),
+        })
+    }
+}
+
+/// The conversions of these clicks' goals that a player reaches once.
+const ONCE: &str = "SELECT {columns} FROM ({rows}) AS k CROSS JOIN conversion AS c
+    WHERE c.click_id = k.click_id AND c.once";
+
+/// The conversions under these transaction ids.
+const OF_TRANSACTION: &str = "SELECT {columns} FROM ({rows}) AS k CROSS JOIN conversion AS c
+    WHERE c.merchant = k.merchant AND c.goal = k.goal AND c.transaction_id = k.transaction_id
+    AND c.transaction_id IS NOT NULL";
+
+/// The conversions of these clicks and goals since some time.
+const RECENT: &str = "SELECT {columns} FROM ({rows}) AS k CROSS JOIN conversion AS c
+    WHERE c.click_id = k.click_id AND c.goal = k.goal AND NOT c.once AND c.created_at >= {after}";
+
+/// Of each of these clicks and goals two conversions, pending ones first.
+const CANDIDATES: &str = "SELECT {columns} FROM (
+        SELECT c.*, row_number() OVER (
+            PARTITION BY c.click_id, c.goal
+            ORDER BY CASE WHEN c.status = 'pending' THEN 0 ELSE 1 END, c.created_at) AS place
+        FROM ({rows}) AS k CROSS JOIN conversion AS c
+        WHERE c.click_id = k.click_id AND c.goal = k.goal AND NOT c.once
+    ) AS c WHERE c.place <= 2";
+
+/// Of each of these clicks and goals the earliest conversion.
+const EARLIEST: &str = "SELECT {columns} FROM (
+        SELECT (SELECT f.id FROM conversion AS f
+            WHERE f.click_id = k.click_id AND f.goal = k.goal AND NOT f.once
+            ORDER BY f.created_at, f.id LIMIT 1) AS id
+        FROM ({rows}) AS k
+    ) AS first CROSS JOIN conversion AS c WHERE c.id = first.id";
+
+async fn click_rows<'a>(
+    transaction: &DatabaseTransaction,
+    clicks: impl IntoIterator<Item = &'a ClickId>,
+) -> Result<Vec<sea_orm::QueryResult>, StorageError> {
+    let lock = backend::row_lock(transaction);
+    let sql = format!(
+        "SELECT {CLICK_SELECTED} FROM ({{rows}}) AS k CROSS JOIN click AS c WHERE c.id = k.click_id {lock}"
+    );
+    bulk::select(transaction, &sql, click_cells(clicks), None).await
+}
+
+async fn update_decided(transaction: &DatabaseTransaction, writes: &Writes) -> Result<(), StorageError> {
+    if writes.decided.is_empty() {
+        return Ok(());
+    }
+    let mut added: HashMap<ConversionId, i32> = HashMap::new();
+    for event in &writes.history {
+        *added.entry(event.conversion).or_default() += 1;
+    }
+    let mut cells = Cells::new(rows::DECIDED);
+    for conversion in writes.decided.values() {
+        let added = added.get(&conversion.id).copied().unwrap_or_default();
+        rows::push_decided(&mut cells, conversion, conversion.steps - added);
+    }
+    let expected = cells.len();
+    let sql = "UPDATE conversion SET status = v.status, steps = v.steps, decided_at = v.decided_at FROM ({rows}) AS v
+        WHERE conversion.id = v.id AND conversion.steps = v.steps_before";
+    let changed = bulk::update(transaction, sql, cells).await?;
+    if usize::try_from(changed) == Ok(expected) {
+        return Ok(());
+    }
+    Err(StorageError::Conflict(format!(
+        "{changed} of {expected} conversions stood where they were decided from"
+    )))
+}
+
+fn cells_of<'a, T: 'a>(
+    columns: &'static [Column],
+    items: impl IntoIterator<Item = &'a T>,
+    push: fn(&mut Cells, &T),
+) -> Cells {
+    let mut cells = Cells::new(columns);
+    items.into_iter().for_each(|item| push(&mut cells, item));
+    cells
+}
+
+fn click_cells<'a>(clicks: impl IntoIterator<Item = &'a ClickId>) -> Cells {
+    cells_of(CLICK_KEY, clicks, |cells, click| cells.push([text(click.as_str())]))
+}
+
+fn goal_cells<'a>(goals: impl IntoIterator<Item = &'a (ClickId, GoalAlias)>) -> Cells {
+    cells_of(GOAL_KEY, goals, |cells, (click, goal)| cells.push([text(click.as_str()), text(goal.as_str())]))
+}
+
+fn transaction_cells(keys: &Keys) -> Cells {
+    cells_of(TRANSACTION_KEY, &keys.transactions, |cells, (merchant, goal, transaction)| {
+        let row: [Cell; 3] = [text(merchant.as_str()), text(goal.as_str()), text(transaction.as_str())];
+        cells.push(row);
+    })
+}

@@ -1,0 +1,101 @@
+//! Storage: all SQL of the house.
+//!
+//! It may import `domain` and `migration`, and is the only room that names sea-orm. It never decides what anything
+//! means, knows nothing of HTTP and reads no clock.
+//!
+//! [`Ledger`] is the write side of clicks and conversions: one open batch per connection, loaded, written and
+//! committed as a whole. [`Storage`] is everything else: configuration, tokens, and what people read. Configuration is
+//! written through connections of its own, so that a slow command never holds a postback's place.
+
+mod backend;
+mod bulk;
+mod catalog;
+mod configuration;
+mod entity;
+mod ledger;
+mod log;
+mod rows;
+mod tokens;
+
+use sea_orm::{DatabaseConnection, DbErr};
+
+pub use self::{
+    backend::{DatabaseUrl, InvalidDatabaseUrl, Role},
+    configuration::{Action, Configuration, Difference, MerchantSetting, TokenSetting},
+    ledger::{Ledger, OpenBatch, Trace, Writes},
+    log::{LogFilter, LogRow},
+};
+use crate::domain::sealed::Sealer;
+
+/// What went wrong below the business: never a verdict, only broken infrastructure.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// Somebody else was faster; the same again may succeed.
+    #[error("another writer was faster: {0}")]
+    Conflict(String),
+    /// The database can't be reached, or is full, or answered that it can't now.
+    #[error("the database is not available: {0}")]
+    Unavailable(String),
+    /// COMMIT was sent and no answer came back: the batch is recorded as a whole or not at all.
+    #[error("the database did not say whether it has committed: {0}")]
+    CommitUnknown(String),
+    /// The database refuses a statement or holds a row that this program can't understand.
+    #[error("the database and this program disagree: {0}")]
+    Broken(String),
+    /// What was asked for contradicts what is there.
+    #[error("{0}")]
+    Refused(String),
+    /// The database is not one that may hold money.
+    #[error("{0}")]
+    Unsafe(String),
+}
+
+impl From<DbErr> for StorageError {
+    fn from(error: DbErr) -> Self {
+        backend::classify(&error)
+    }
+}
+
+/// Configuration, tokens, and everything that is read.
+#[derive(Clone, Debug)]
+pub struct Storage {
+    reader: DatabaseConnection,
+    writer: DatabaseConnection,
+    sealer: Sealer,
+}
+
+impl Storage {
+    /// Connects, and refuses a database that could lose what it has acknowledged.
+    ///
+    /// # Errors
+    /// [`StorageError`] when it can't be reached or is unsafe.
+    pub async fn open(url: &DatabaseUrl, sealer: Sealer) -> Result<Self, StorageError> {
+        let writer = backend::connect(url, Role::Settings).await?;
+        backend::assert_durable(&writer).await?;
+        let reader = backend::connect(url, Role::Reader).await?;
+        Ok(Self { reader, writer, sealer })
+    }
+
+    /// Brings the schema up to date. Several processes may do so at once.
+    ///
+    /// # Errors
+    /// [`StorageError`]; also when the database has been migrated by a newer version of this program.
+    pub async fn migrate(url: &DatabaseUrl) -> Result<(), StorageError> {
+        backend::migrate(url).await
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// [`StorageError::Unavailable`] if it does not.
+    pub async fn ping(&self) -> Result<(), StorageError> {
+        catalog::version(&self.reader).await.map(drop)
+    }
+
+    /// Closes all connections.
+    pub async fn close(self) {
+        // Closing only gives connections back: what they did is committed or gone already.
+        let _ = self.reader.close().await;
+        let _ = self.writer.close().await;
+    }
+}
