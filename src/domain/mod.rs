@@ -3,3 +3,4 @@
 
 pub mod sealed;
 pub mod secret;
+pub mod template;
