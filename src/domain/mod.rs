@@ -5,3 +5,4 @@ pub mod retry;
 pub mod sealed;
 pub mod secret;
 pub mod template;
+pub mod webhook;
