@@ -1,5 +1,5 @@
-//! The HTTP client for receivers that nobody vouches for: it goes to permitted addresses only, follows nothing,
-//! and bounds the time, the headers and the body that an answer may take.
+//! The HTTP client for receivers that nobody vouches for: it goes to permitted addresses only, follows
+//! nothing, and bounds the time, the headers and the body that an answer may take.
 
 use std::{error::Error, io, time::Duration};
 
@@ -28,12 +28,12 @@ const HEADERS_MAX: usize = 64;
 /// Bytes of all names and values of an answer's headers.
 const HEADER_BYTES_MAX: u32 = 16 * 1024;
 
-/// Connections kept open for the next delivery: as many as may be in flight to a host, for a short while, because
-/// a receiver's address is only looked up for a new connection.
+/// Connections kept open for the next delivery: as many as may be in flight to a host, for a short while,
+/// because a receiver's address is only looked up for a new connection.
 const IDLE_PER_HOST_MAX: usize = 8;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Headers that frame or route a message: a postback's own headers must not contradict what the client sends.
+/// Headers that frame or route a message: a postback's own must not contradict the client's.
 const RESERVED_HEADERS: [&str; 10] = [
     "host",
     "content-length",
@@ -65,7 +65,7 @@ impl Default for Limits {
 }
 
 /// One request to a postback endpoint.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct OutgoingRequest {
     /// The method.
     pub method: Method,
@@ -252,7 +252,7 @@ fn check_header_bytes(headers: &HeaderMap) -> Result<(), Failure> {
 }
 
 impl Failure {
-    /// Puts an error of the client underneath in our words. Its own would tell the URL, with the tokens in it.
+    /// Puts an error of the client underneath in our words: its own would tell the URL and its tokens.
     fn of(error: &reqwest::Error) -> Self {
         let lookup = causes(error).find_map(|cause| cause.downcast_ref::<LookupError>());
         let tls = causes(error).find_map(|cause| cause.downcast_ref::<rustls::Error>());

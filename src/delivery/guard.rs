@@ -1,5 +1,5 @@
-//! Which addresses a delivery may go to. Affiliates choose the URLs, so each one is taken for an attempt to reach
-//! the operator's own network until its address is known to be public.
+//! Which addresses a delivery may go to. Affiliates choose the URLs, so each one is taken for an attempt to
+//! reach the operator's own network until its address is known to be public.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -36,8 +36,8 @@ const SPECIAL_V4: [Ipv4Net; 15] = [
     v4([240, 0, 0, 0], 4),     // reserved, and broadcast
 ];
 
-/// The only IPv6 range with public hosts (RFC 4291). Outside of it lie loopback, unique local, link-local and
-/// multicast addresses, NAT64 and IPv4-compatible ones, segment routing and the discard prefix.
+/// The only IPv6 range with public hosts (RFC 4291). Outside of it lie loopback, unique local, link-local
+/// and multicast addresses, NAT64 and IPv4-compatible ones, segment routing and the discard prefix.
 const GLOBAL_UNICAST_V6: Ipv6Net = v6([0x2000, 0, 0, 0], 3);
 
 /// IPv6 ranges without public hosts inside of [`GLOBAL_UNICAST_V6`], or with IPv4 addresses inside.
@@ -58,8 +58,8 @@ const fn v6(leading: [u16; 4], prefix: u8) -> Ipv6Net {
     Ipv6Net::new_assert(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0), prefix)
 }
 
-/// Whether an address belongs to a host of the public internet. An IPv4-mapped address counts as its IPv4 address;
-/// other IPv6 forms that carry an IPv4 address are never public.
+/// Whether an address belongs to a host of the public internet. An IPv4-mapped address counts as its IPv4
+/// address; other IPv6 forms that carry an IPv4 address are never public.
 pub fn is_public(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => !SPECIAL_V4.iter().any(|range| range.contains(&address)),
@@ -69,8 +69,8 @@ pub fn is_public(address: IpAddr) -> bool {
     }
 }
 
-/// Permits public addresses and the operator's exceptions, wherever an address comes from: a literal in a URL
-/// ([`Guard::check_url`], because HTTP clients don't ask a resolver about literals) or a name.
+/// Permits public addresses and the operator's exceptions, wherever an address comes from: a literal in a
+/// URL ([`Guard::check_url`], because HTTP clients don't ask a resolver about literals) or a name.
 #[derive(Debug, Clone)]
 pub struct Guard {
     exceptions: Arc<[IpNet]>,
@@ -82,8 +82,8 @@ impl Guard {
         Self { exceptions: exceptions.into() }
     }
 
-    /// Refuses every scheme but `http` and `https`, and a literal address that isn't permitted. A name passes: its
-    /// addresses are checked when it is resolved.
+    /// Refuses every scheme but `http` and `https`, and a literal address that isn't permitted. A name
+    /// passes: its addresses are checked when it is resolved.
     pub fn check_url(&self, url: &Url) -> Result<(), Refused> {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(Refused::Scheme { scheme: url.scheme().to_owned() });
@@ -105,8 +105,8 @@ impl Guard {
         }
     }
 
-    /// Resolves a name as the system does, `/etc/hosts` included. One address that isn't permitted refuses the
-    /// name: which of them a connection would be made to is nobody's choice but the name's owner's.
+    /// Resolves a name as the system does, `/etc/hosts` included. One address that isn't permitted refuses
+    /// the name: which of them a connection would be made to is nobody's choice but the name's owner's.
     async fn resolve_permitted(&self, name: &str) -> Result<Vec<SocketAddr>, LookupError> {
         let lookup = tokio::net::lookup_host((name, 0));
         let addresses: Vec<SocketAddr> = match tokio::time::timeout(LOOKUP_TIMEOUT, lookup).await {

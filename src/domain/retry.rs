@@ -25,12 +25,12 @@ const RETRY_AFTER_MAX_MS: i64 = DAY_MS;
 /// Jitter adds at most this part of a delay.
 const JITTER_DIVISOR: i64 = 10;
 
-/// The delays before each attempt, and when to give up. As text: `0s 5s 1m 5m 30m 2h 5h 10h 24h until 8d`. The
-/// first delay stands before the first attempt, each other one after the attempt before it; the last is repeated
-/// until that much time has passed since the first attempt (`until` may be left out: 8 days).
+/// The delays before each attempt, and when to give up. As text: `0s 5s 1m 5m 30m 2h 5h 10h 24h until 8d`.
+/// The first delay stands before the first attempt, each other one after the attempt before it; the last is
+/// repeated until that much time has passed since the first attempt (`until` may be left out: 8 days).
 ///
-/// The default follows the schedule that Standard Webhooks 1.0 gives as its example, with a denser start and a
-/// longer end.
+/// The default follows the schedule that Standard Webhooks 1.0 gives as its example, with a denser start and
+/// a longer end.
 ///
 /// Durations and times are milliseconds throughout.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,9 +45,9 @@ impl RetrySchedule {
 
     /// When to try next, in milliseconds since the Unix epoch; `None` when the delivery is dead.
     ///
-    /// `now` is when the last of `attempts_made` attempts ended. `jitter` is a random number: it adds up to a tenth
-    /// to the schedule's delay, so that what failed together isn't tried together again. Of schedule and
-    /// `retry_after` the later counts, the latter up to a day.
+    /// `now` is when the last of `attempts_made` attempts ended. `jitter` is a random number: it adds up to
+    /// a tenth to the schedule's delay, so that what failed together isn't tried together again. Of schedule
+    /// and `retry_after` the later counts, the latter up to a day.
     pub fn next_attempt(
         &self,
         attempts_made: u32,
@@ -176,8 +176,8 @@ pub enum RetryAfter {
 }
 
 impl RetryAfter {
-    /// Reads seconds or an HTTP date, in any of its three forms (RFC 9110, section 5.6.7). Anything else says
-    /// nothing about when to come back.
+    /// Reads seconds or an HTTP date, in any of its three forms (RFC 9110, section 5.6.7). Anything else
+    /// says nothing about when to come back.
     pub fn parse(header: &str) -> Option<Self> {
         let header = header.trim();
         if !header.is_empty() && header.bytes().all(|byte| byte.is_ascii_digit()) {

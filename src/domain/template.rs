@@ -1,5 +1,6 @@
-//! Templates with macros: `https://tracker.example/pb?cid={cl_id}&payout={payout}`. Parsed once, rendered for every
-//! click or delivery. Values are hostile: whatever they hold, they stay where the template's author put them.
+//! Templates with macros: `https://tracker.example/pb?cid={cl_id}&payout={payout}`. Parsed once, rendered
+//! for every click or delivery. Values are hostile: whatever they hold, they stay where the template's
+//! author put them.
 
 use std::borrow::Cow;
 
@@ -15,8 +16,8 @@ pub use vocabulary::Vocabulary;
 /// Bytes of a template: what a server accepts as a request line.
 pub const TEMPLATE_MAX: usize = 8 * 1024;
 
-/// Everything but RFC 3986's unreserved characters is encoded: none of the rest can end a value, in a path, a
-/// query or a form body. A space is `%20`, which all three read alike.
+/// Everything but RFC 3986's unreserved characters is encoded: none of the rest can end a value, in a path,
+/// a query or a form body. A space is `%20`, which all three read alike.
 const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Why a template is refused. Positions count characters from 1.
@@ -42,7 +43,7 @@ pub enum TemplateError {
     },
     /// Something between braces that cannot be the name of a macro.
     #[error(
-        "{{{name}}} at character {position} is not a macro: a name consists of letters, digits and `_ - . ~ [ ]`"
+        "{{{name}}} at character {position} is not a macro: a name has letters, digits and `_ - . ~ [ ]` only"
     )]
     InvalidName {
         /// What stands between the braces.
@@ -106,15 +107,15 @@ impl TextTemplate {
         text
     }
 
-    /// The text as a header's value: every control character (CR, LF and NUL among them) becomes a space, so a
-    /// value can neither end its header nor begin another.
+    /// The text as a header's value: every control character (CR, LF and NUL among them) becomes a space, so
+    /// a value can neither end its header nor begin another.
     pub fn render_header<'v>(&self, values: impl FnMut(&str) -> Option<Cow<'v, str>>) -> String {
         self.render_text(values).replace(char::is_control, " ")
     }
 }
 
-/// A template for an `http` or `https` URL. Its values can't change the URL's structure: scheme, user information,
-/// host and port are fixed, and so are the number of path segments and the query's pairs.
+/// A template for an `http` or `https` URL. Its values can't change the URL's structure: scheme, user
+/// information, host and port are fixed, and so are the number of path segments and the query's pairs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UrlTemplate {
     source: String,
@@ -124,7 +125,7 @@ pub struct UrlTemplate {
 }
 
 impl UrlTemplate {
-    /// Parses a URL in which every brace belongs to a macro of the vocabulary, and none stands before the path.
+    /// Parses a URL in which every brace belongs to a macro of the vocabulary, none before the path.
     pub fn parse(source: &str, vocabulary: Vocabulary) -> Result<Self, TemplateError> {
         let parts = parse_parts(source, vocabulary)?;
         check_origin(source)?;
@@ -154,9 +155,9 @@ impl UrlTemplate {
         &self.source
     }
 
-    /// The URL with its macros filled in and percent-encoded, in the URL standard's normal form. A macro without
-    /// a value becomes empty. A path segment that would become `.` or `..`, which browsers and servers take out,
-    /// becomes empty instead.
+    /// The URL with its macros filled in and percent-encoded, in the URL standard's normal form. A macro
+    /// without a value becomes empty. A path segment that would become `.` or `..`, which browsers and
+    /// servers take out, becomes empty instead.
     pub fn render<'v>(&self, mut values: impl FnMut(&str) -> Option<Cow<'v, str>>) -> String {
         let mut url = self.origin.clone();
         for segment in &self.path {
@@ -250,8 +251,8 @@ fn push_literal(parts: &mut Vec<Part>, literal: &str) {
     }
 }
 
-/// Refuses what would let a value, or a browser's leniency, choose the server: the URL standard skips control
-/// characters, reads `\` as `/`, and takes the host of `https:///x/` from its path.
+/// Refuses what would let a value, or a browser's leniency, choose the server: the URL standard skips
+/// control characters, reads `\` as `/`, and takes the host of `https:///x/` from its path.
 fn check_origin(source: &str) -> Result<(), TemplateError> {
     let invalid = |reason: &str| TemplateError::InvalidUrl { reason: reason.to_owned() };
     if source.contains(char::is_control) {
@@ -293,8 +294,8 @@ fn origin_part(authority: &str) -> &'static str {
     }
 }
 
-/// Text to stand for a macro while the URL standard's own parser normalizes the literal parts. It holds unreserved
-/// characters only and cannot overlap itself.
+/// Text to stand for a macro while the URL standard's own parser normalizes the literal parts. It holds
+/// unreserved characters only and cannot overlap itself.
 fn unused_stand_in(source: &str) -> String {
     let source = source.to_ascii_lowercase();
     let unused = |stand_in: &String| !source.contains(stand_in.as_str());

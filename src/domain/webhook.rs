@@ -30,8 +30,8 @@ impl SigningSecret {
         Ok(Self { key })
     }
 
-    /// The headers that sign a request. `id` stays the same on every attempt, so that the receiver can tell a
-    /// repetition; `timestamp` is the attempt's, in Unix seconds; `body` is what is sent, byte for byte.
+    /// The headers that sign a request. `id` stays the same on every attempt, so that the receiver can tell
+    /// a repetition; `timestamp` is the attempt's, in Unix seconds; `body` is what is sent, byte for byte.
     ///
     /// # Panics
     /// If `id` holds a `.`, which separates the signed parts and would let one message pass for another.

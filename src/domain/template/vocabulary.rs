@@ -38,8 +38,8 @@ const OPEN: [&str; 2] = ["advert__", "params__"];
 /// The macros that a kind of template knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Vocabulary {
-    /// Landing URLs: `click_id`, `offer`, `affiliate`, `merchant`, and any kept parameter by its name, so every
-    /// name is known.
+    /// Landing URLs: `click_id`, `offer`, `affiliate`, `merchant`, and any kept parameter by its name, so
+    /// every name is known.
     LandingUrl,
     /// Outgoing postbacks: a fixed list, so that a misspelt macro is found when the template is saved.
     Postback,
