@@ -1,5 +1,5 @@
-//! Secrets at rest: what must be read back later (a signing secret, a password for an affiliate's tracker) is
-//! stored sealed under a key that the database does not hold.
+//! Secrets at rest: what must be read back later (a signing secret, a password for an affiliate's tracker)
+//! is stored sealed under a key that the database does not hold.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ const KEY_LABEL: &[u8] = b"countersign: secrets at rest, version 1";
 /// Opens every sealed text, so that another cipher can follow without guessing at what is stored.
 const VERSION: &str = "v1.";
 
-/// Bytes of a nonce: that of `XChaCha20`, long enough to be drawn at random for every seal without ever repeating.
+/// Bytes of a nonce: that of `XChaCha20`, long enough to be drawn at random for every seal.
 pub const NONCE_LEN: usize = 24;
 
 /// Seals and opens secrets with XChaCha20-Poly1305 under a key derived from the server secret.
@@ -38,8 +38,9 @@ impl Sealer {
         Self { cipher: XChaCha20Poly1305::new(&mac.finalize().into_bytes()) }
     }
 
-    /// Seals `plain` for `context`, which names the place the secret belongs to (`merchant/acme/signing_secret`):
-    /// sealed text that is moved to another place doesn't open there. The nonce must be fresh random bytes.
+    /// Seals `plain` for `context`, which names the place the secret belongs to
+    /// (`merchant/acme/signing_secret`): sealed text that is moved to another place doesn't open there. The
+    /// nonce must be fresh random bytes.
     ///
     /// # Panics
     /// Above the cipher's limit of 256 GiB.
@@ -80,8 +81,8 @@ pub enum Unsealable {
     Damaged,
     /// The cipher refuses it. The key, the context and the bytes cannot be told apart here.
     #[error(
-        "the sealed secret does not open: it was sealed under another COUNTERSIGN_SECRET, belongs to another place, \
-         or was altered; restore that server secret, or set the secret again"
+        "the sealed secret does not open: it was sealed under another COUNTERSIGN_SECRET, belongs to another \
+         place, or was altered; restore that server secret, or set the secret again"
     )]
     Refused,
 }
@@ -140,8 +141,8 @@ mod tests {
         check(&format!("v1.{}", "A".repeat(64)), Unsealable::Refused);
     }
 
-    /// What is stored today must still open after an upgrade: a change of the label, the cipher or the text form
-    /// breaks this test and needs a new version instead.
+    /// What is stored today must still open after an upgrade: a change of the label, the cipher or the text
+    /// form breaks this test and needs a new version instead.
     #[test]
     fn the_stored_form_stays_readable() {
         let stored = "v1.BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHQzXtYqtLrtWALsdDplsj4aVBJIBABVw-Qxg";

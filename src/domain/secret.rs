@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// A password, token or key in plain text. It never prints itself: who needs the text says [`Secret::expose`],
-/// which is easy to search for.
+/// A password, token or key in plain text. It never prints itself: who needs the text says
+/// [`Secret::expose`], which is easy to search for.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 

@@ -1,5 +1,6 @@
-//! Templates with macros: `https://tracker.example/pb?cid={cl_id}&payout={payout}`. Parsed once, rendered for every
-//! click or delivery. Values are hostile: whatever they hold, they stay where the template's author put them.
+//! Templates with macros: `https://tracker.example/pb?cid={cl_id}&payout={payout}`. Parsed once, rendered
+//! for every click or delivery. Values are hostile: whatever they hold, they stay where the template's
+//! author put them.
 
 use std::borrow::Cow;
 
@@ -15,8 +16,8 @@ pub use vocabulary::Vocabulary;
 /// Bytes of a template: what a server accepts as a request line.
 pub const TEMPLATE_MAX: usize = 8 * 1024;
 
-/// Everything but RFC 3986's unreserved characters is encoded: none of the rest can end a value, in a path, a
-/// query or a form body. A space is `%20`, which all three read alike.
+/// Everything but RFC 3986's unreserved characters is encoded: none of the rest can end a value, in a path,
+/// a query or a form body. A space is `%20`, which all three read alike.
 const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Why a template is refused. Positions count characters from 1.
@@ -42,7 +43,7 @@ pub enum TemplateError {
     },
     /// Something between braces that cannot be the name of a macro.
     #[error(
-        "{{{name}}} at character {position} is not a macro: a name consists of letters, digits and `_ - . ~ [ ]`"
+        "{{{name}}} at character {position} is not a macro: a name has letters, digits and `_ - . ~ [ ]` only"
     )]
     InvalidName {
         /// What stands between the braces.
@@ -102,19 +103,19 @@ impl TextTemplate {
     /// serializer or [`form_body`] does. A macro without a value becomes empty.
     pub fn render_text<'v>(&self, mut values: impl FnMut(&str) -> Option<Cow<'v, str>>) -> String {
         let mut text = String::new();
-        render_parts(&self.parts, &mut text, &mut values, |text, value| text.push_str(value));
+        render_parts(&self.parts, &mut text, &mut values, String::push_str);
         text
     }
 
-    /// The text as a header's value: every control character (CR, LF and NUL among them) becomes a space, so a
-    /// value can neither end its header nor begin another.
+    /// The text as a header's value: every control character (CR, LF and NUL among them) becomes a space, so
+    /// a value can neither end its header nor begin another.
     pub fn render_header<'v>(&self, values: impl FnMut(&str) -> Option<Cow<'v, str>>) -> String {
         self.render_text(values).replace(char::is_control, " ")
     }
 }
 
-/// A template for an `http` or `https` URL. Its values can't change the URL's structure: scheme, user information,
-/// host and port are fixed, and so are the number of path segments and the query's pairs.
+/// A template for an `http` or `https` URL. Its values can't change the URL's structure: scheme, user
+/// information, host and port are fixed, and so are the number of path segments and the query's pairs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UrlTemplate {
     source: String,
@@ -124,15 +125,15 @@ pub struct UrlTemplate {
 }
 
 impl UrlTemplate {
-    /// Parses a URL in which every brace belongs to a macro of the vocabulary, and none stands before the path.
+    /// Parses a URL in which every brace belongs to a macro of the vocabulary, none before the path.
     pub fn parse(source: &str, vocabulary: Vocabulary) -> Result<Self, TemplateError> {
         let parts = parse_parts(source, vocabulary)?;
         check_origin(source)?;
-        let marker = unused_marker(source);
-        let (marked, macros) = mark_macros(parts, &marker);
+        let stand_in = unused_stand_in(source);
+        let (marked, macros) = mark_macros(parts, &stand_in);
         let url =
             Url::parse(&marked).map_err(|error| TemplateError::InvalidUrl { reason: error.to_string() })?;
-        if url.as_str().matches(&marker).count() != macros.len() {
+        if url.as_str().matches(&stand_in).count() != macros.len() {
             return Err(TemplateError::MacroRemoved);
         }
         let mut macros = macros.into_iter();
@@ -143,9 +144,9 @@ impl UrlTemplate {
             path: path
                 .split('/')
                 .skip(1)
-                .map(|segment| unmark_macros(segment, &marker, &mut macros))
+                .map(|segment| unmark_macros(segment, &stand_in, &mut macros))
                 .collect(),
-            query_and_fragment: unmark_macros(&url[Position::AfterPath..], &marker, &mut macros),
+            query_and_fragment: unmark_macros(&url[Position::AfterPath..], &stand_in, &mut macros),
         })
     }
 
@@ -154,9 +155,9 @@ impl UrlTemplate {
         &self.source
     }
 
-    /// The URL with its macros filled in and percent-encoded, in the URL standard's normal form. A macro without
-    /// a value becomes empty. A path segment that would become `.` or `..`, which browsers and servers take out,
-    /// becomes empty instead.
+    /// The URL with its macros filled in and percent-encoded, in the URL standard's normal form. A macro
+    /// without a value becomes empty. A path segment that would become `.` or `..`, which browsers and
+    /// servers take out, becomes empty instead.
     pub fn render<'v>(&self, mut values: impl FnMut(&str) -> Option<Cow<'v, str>>) -> String {
         let mut url = self.origin.clone();
         for segment in &self.path {
@@ -250,8 +251,8 @@ fn push_literal(parts: &mut Vec<Part>, literal: &str) {
     }
 }
 
-/// Refuses what would let a value, or a browser's leniency, choose the server: the URL standard skips control
-/// characters, reads `\` as `/`, and takes the host of `https:///x/` from its path.
+/// Refuses what would let a value, or a browser's leniency, choose the server: the URL standard skips
+/// control characters, reads `\` as `/`, and takes the host of `https:///x/` from its path.
 fn check_origin(source: &str) -> Result<(), TemplateError> {
     let invalid = |reason: &str| TemplateError::InvalidUrl { reason: reason.to_owned() };
     if source.contains(char::is_control) {
@@ -293,22 +294,22 @@ fn origin_part(authority: &str) -> &'static str {
     }
 }
 
-/// Text to stand for a macro while the URL standard's own parser normalizes the literal parts. It holds unreserved
-/// characters only and cannot overlap itself.
-fn unused_marker(source: &str) -> String {
+/// Text to stand for a macro while the URL standard's own parser normalizes the literal parts. It holds
+/// unreserved characters only and cannot overlap itself.
+fn unused_stand_in(source: &str) -> String {
     let source = source.to_ascii_lowercase();
-    let unused = |marker: &String| !source.contains(marker.as_str());
+    let unused = |stand_in: &String| !source.contains(stand_in.as_str());
     (0..=source.len()).map(|n| format!("macro{n}x")).find(unused).unwrap_or_default()
 }
 
-fn mark_macros(parts: Vec<Part>, marker: &str) -> (String, Vec<String>) {
+fn mark_macros(parts: Vec<Part>, stand_in: &str) -> (String, Vec<String>) {
     let mut marked = String::new();
     let mut macros = Vec::new();
     for part in parts {
         match part {
             Part::Literal(literal) => marked.push_str(&literal),
             Part::Macro(name) => {
-                marked.push_str(marker);
+                marked.push_str(stand_in);
                 macros.push(name);
             }
         }
@@ -316,9 +317,9 @@ fn mark_macros(parts: Vec<Part>, marker: &str) -> (String, Vec<String>) {
     (marked, macros)
 }
 
-fn unmark_macros(marked: &str, marker: &str, macros: &mut impl Iterator<Item = String>) -> Vec<Part> {
+fn unmark_macros(marked: &str, stand_in: &str, macros: &mut impl Iterator<Item = String>) -> Vec<Part> {
     let mut parts = Vec::new();
-    for (index, literal) in marked.split(marker).enumerate() {
+    for (index, literal) in marked.split(stand_in).enumerate() {
         if index > 0 {
             parts.extend(macros.next().map(Part::Macro));
         }

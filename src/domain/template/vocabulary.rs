@@ -38,8 +38,8 @@ const OPEN: [&str; 2] = ["advert__", "params__"];
 /// The macros that a kind of template knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Vocabulary {
-    /// Landing URLs: `click_id`, `offer`, `affiliate`, `merchant`, and any kept parameter by its name, so every
-    /// name is known.
+    /// Landing URLs: `click_id`, `offer`, `affiliate`, `merchant`, and any kept parameter by its name, so
+    /// every name is known.
     LandingUrl,
     /// Outgoing postbacks: a fixed list, so that a misspelt macro is found when the template is saved.
     Postback,
@@ -75,7 +75,7 @@ fn postback_macros(name: &str) -> impl Iterator<Item = String> {
     let fixed = POSTBACK_NAMES.into_iter().map(str::to_owned);
     let numbered =
         NUMBERED.into_iter().flat_map(|family| (1..=NUMBERED_MAX).map(move |n| format!("{family}{n}")));
-    let open = OPEN.into_iter().flat_map(move |family| member.map(|member| format!("{family}{member}")));
+    let open = OPEN.into_iter().filter_map(move |family| member.map(|member| format!("{family}{member}")));
     fixed.chain(numbered).chain(open)
 }
 
