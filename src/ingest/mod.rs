@@ -19,7 +19,7 @@ use tokio::{
     task::JoinSet,
 };
 
-pub use self::writer::Writer;
+pub use self::writer::{Writer, publish};
 use crate::{
     clock::Clock,
     domain::{
