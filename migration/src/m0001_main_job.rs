@@ -33,7 +33,8 @@ impl MigrationTrait for Migration {
 const CONFIGURATION: &str = "
 CREATE TABLE catalog (
     id INTEGER PRIMARY KEY CHECK (id = 1),
-    version BIGINT NOT NULL
+    version BIGINT NOT NULL,
+    secret_check BYTES
 );
 CREATE TABLE currency (
     code TEXT PRIMARY KEY,

@@ -4,6 +4,7 @@ use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use super::{
     currency::Currencies,
+    goal::Goal,
     ids::{AffiliateId, ClickId, MerchantId, OfferId},
     merchant::Merchant,
     params::Params,
@@ -65,6 +66,8 @@ pub struct Catalog {
     pub version: i64,
     /// All merchants.
     pub merchants: HashMap<MerchantId, Arc<Merchant>>,
+    /// The goals that every merchant has.
+    pub built_in_goals: Vec<Goal>,
     /// All tokens that are not revoked, by digest.
     pub tokens: HashMap<TokenDigest, Token>,
     /// All affiliates.

@@ -71,6 +71,13 @@ impl Currencies {
         Self { extras: extras.into_iter().map(|(code, places)| (code, places.min(SCALE))).collect() }
     }
 
+    /// These, and more extras.
+    #[must_use]
+    pub fn with_more(&self, extras: impl IntoIterator<Item = (CurrencyCode, u8)>) -> Self {
+        let known = self.extras.iter().map(|(code, places)| (*code, *places));
+        Self::with_extras(known.chain(extras))
+    }
+
     /// The currency with this code, in upper or lower case. ISO codes without a minor unit (gold, test codes) are no
     /// money that a player deposits and are not known.
     pub fn find(&self, text: &str) -> Option<Currency> {

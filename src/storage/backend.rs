@@ -1,7 +1,7 @@
 //! Where the databases differ: how to connect safely, what their errors mean, how a set of rows is handed over.
 //! Nothing outside this file asks which database it is.
 
-use std::{fmt, fs, path::PathBuf, str::FromStr, time::Duration};
+use std::{fmt, fs, os::unix::fs::DirBuilderExt, path::PathBuf, str::FromStr, time::Duration};
 
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
@@ -57,6 +57,21 @@ impl DatabaseUrl {
         Some(PathBuf::from(path.split('?').next().unwrap_or(path)))
     }
 
+    /// Makes the folder of an embedded database, for its user alone.
+    ///
+    /// # Errors
+    /// [`StorageError::Unavailable`] if that can't be done.
+    pub fn make_folder(&self) -> Result<(), StorageError> {
+        let file = self.file().unwrap_or_default();
+        let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists())
+        else {
+            return Ok(());
+        };
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| {
+            StorageError::Unavailable(format!("the folder {} can't be made: {error}", folder.display()))
+        })
+    }
+
     /// The address without user, password and options, for people.
     pub fn shown(&self) -> String {
         let (scheme, rest) = self.0.split_once("://").unwrap_or(("", &self.0));
@@ -108,9 +123,7 @@ pub(super) async fn connect(url: &DatabaseUrl, role: Role) -> Result<DatabaseCon
         .acquire_timeout(role.patience())
         .test_before_acquire(false)
         .sqlx_logging(false);
-    if let Some(file) = url.file() {
-        make_private_folder(&file)?;
-    }
+    url.make_folder()?;
     options.map_sqlx_sqlite_opts(move |options| {
         let options = options
             .create_if_missing(role != Role::Reader)
@@ -162,18 +175,6 @@ fn guard_against_broken_transactions(options: &mut ConnectOptions) {
             Ok(!connection.is_in_transaction())
         })
     });
-}
-
-fn make_private_folder(file: &std::path::Path) -> Result<(), StorageError> {
-    use std::os::unix::fs::DirBuilderExt;
-
-    let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists())
-    else {
-        return Ok(());
-    };
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| {
-        StorageError::Unavailable(format!("the folder {} can't be made: {error}", folder.display()))
-    })
 }
 
 /// A write transaction takes SQLite's only write lock at its start: one that begins by reading would fail at once

@@ -85,8 +85,10 @@ pub(super) async fn load(
         offers.insert(offer.id.clone(), offer);
     }
     let currencies = currencies(connection).await?;
+    let built_in = goals.iter().filter(|goal| goal.merchant == EVERY_MERCHANT);
+    let built_in_goals = built_in.map(goal_of).collect::<Result<_, _>>()?;
     let tokens = tokens.into_iter().map(|token| (token.digest, token)).collect();
-    Ok(Catalog { version, merchants, tokens, affiliates, offers, currencies })
+    Ok(Catalog { version, merchants, built_in_goals, tokens, affiliates, offers, currencies })
 }
 
 fn merchant_of(

@@ -9,12 +9,12 @@ use super::{
     Storage, StorageError, backend,
     catalog::token_of,
     configuration::{TokenSetting, announce},
-    entity::{merchant, token},
+    entity::{catalog, merchant, token},
 };
 use crate::domain::{
     ids::{MerchantId, TokenId},
     time::Timestamp,
-    token::Token,
+    token::{Token, TokenDigest},
 };
 
 impl Storage {
@@ -65,6 +65,31 @@ impl Storage {
         announce(&transaction).await?;
         transaction.commit().await?;
         token_of(token::Model { revoked_at: Some(revoked_at), ..stored })
+    }
+
+    /// Binds this database to the server's secret the first time, and later makes sure that it is still the same one:
+    /// under another, no stored token would be recognised and no sealed secret could be opened.
+    ///
+    /// # Errors
+    /// [`StorageError::Unsafe`] if the secret is another one.
+    pub async fn check_secret(&self, check: &TokenDigest) -> Result<(), StorageError> {
+        let transaction = self.writer.begin_with_options(backend::write_transaction()).await?;
+        let stored = catalog::Entity::find().one(&transaction).await?.and_then(|row| row.secret_check);
+        match stored {
+            Some(stored) if stored == check.as_bytes() => Ok(()),
+            Some(_) => Err(StorageError::Unsafe(
+                "this database belongs to another COUNTERSIGN_SECRET: start with that one, or its tokens are lost".into(),
+            )),
+            None => {
+                let row = catalog::ActiveModel {
+                    id: Set(1),
+                    secret_check: Set(Some(check.as_bytes().to_vec())),
+                    ..Default::default()
+                };
+                catalog::Entity::update(row).exec_without_returning(&transaction).await?;
+                Ok(transaction.commit().await?)
+            }
+        }
     }
 
     /// Notes when tokens were last used.

@@ -1,0 +1,241 @@
+//! The composition root: the only file that knows every room. Boot, supervision, and the order of the shutdown.
+
+use std::{
+    fs::{File, TryLockError},
+    io::{Read, Seek, Write},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Context, anyhow, bail};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    clock::{Clock, SystemClock},
+    config::Settings,
+    domain::{catalog::Catalog, sealed::Sealer, token::TokenDigester},
+    http::{self, Edge},
+    ingest::{Ingest, publish},
+    storage::{Ledger, Storage, StorageError},
+    telemetry,
+};
+
+/// How often the configuration is looked at. Every batch looks by itself; this is for what is read before.
+const CATALOG_INTERVAL: Duration = Duration::from_millis(500);
+
+/// How often what has gathered in memory is written and what has gathered in tables is cleared.
+const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(30);
+
+/// How long to wait before a database that is away is tried again at the start.
+const BOOT_RETRY: Duration = Duration::from_secs(1);
+
+/// How long the writers may take to commit what waits when the service stops.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What every command needs: the storage, and what the server's secret gives.
+pub struct Base {
+    /// Configuration, tokens, reading.
+    pub storage: Storage,
+    /// Seals secrets at rest.
+    pub sealer: Sealer,
+    /// Recognises tokens.
+    pub digester: TokenDigester,
+}
+
+impl Base {
+    /// Brings the schema up to date and opens the storage.
+    ///
+    /// # Errors
+    /// When the database is away or unsafe, or the secret is not the one that it belongs to.
+    pub async fn open(settings: &Settings) -> anyhow::Result<Self> {
+        let secret = settings.server_secret().map_err(|error| anyhow!(error))?;
+        let secret = secret.expose().as_bytes();
+        let (sealer, digester) = (Sealer::derive(secret), TokenDigester::new(secret));
+        Storage::migrate(&settings.database_url).await?;
+        let storage = Storage::open(&settings.database_url, sealer.clone()).await?;
+        storage.check_secret(&digester.digest("countersign")).await?;
+        Ok(Self { storage, sealer, digester })
+    }
+}
+
+/// Serves until SIGTERM or SIGINT.
+///
+/// # Errors
+/// When it can't start, or a part of it that must not fail has failed.
+pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
+    let stop = CancellationToken::new();
+    stop_on_signal(&stop)?;
+    settings.database_url.make_folder()?;
+    let _lock = settings.database_url.file().map(|file| lock(&file)).transpose()?;
+    let Some(base) = wait_for_database(settings, &stop).await? else { return Ok(()) };
+    let catalog = watch::Sender::new(Arc::new(base.storage.catalog().await?));
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let ledgers = open_ledgers(settings, &base).await?;
+    let (ingest, mut writers) = Ingest::open(ledgers, &catalog, &clock);
+    let listener = TcpListener::bind(settings.listen)
+        .await
+        .with_context(|| format!("can't listen on {}", settings.listen))?;
+    let address = listener.local_addr()?;
+    let edge = Arc::new(Edge {
+        catalog: catalog.subscribe(),
+        ingest,
+        storage: base.storage.clone(),
+        digester: base.digester,
+        token_uses: http::TokenUses::default(),
+        clock: Arc::clone(&clock),
+        trusted_proxies: settings.trusted_proxies.clone(),
+        rate_limit: settings.rate_limit,
+        metrics: telemetry::metrics(),
+    });
+    let limits = http::Limits { connections: settings.connections_max, ..http::Limits::default() };
+    let mut background = JoinSet::new();
+    background.spawn(watch_catalog(base.storage.clone(), catalog));
+    background.spawn(keep_house(base.storage.clone(), Arc::clone(&edge)));
+    let server =
+        tokio::spawn(http::serve(listener, http::router(Arc::clone(&edge)), limits, clock, stop.clone()));
+    println!("listening on http://{address}");
+    tracing::info!(%address, database = %settings.database_url.shown(), "serving");
+    let failed = tokio::select! {
+        () = stop.cancelled() => None,
+        Some(ended) = writers.join_next() => Some(ended),
+    };
+    stop.cancel();
+    server.await?;
+    background.shutdown().await;
+    // Losing the last uses of tokens would only make a date older.
+    let _ = base.storage.note_use(&edge.token_uses.take()).await;
+    // The door closes with its last handle; the writers commit what waits behind it and end.
+    drop(edge);
+    let drained =
+        tokio::time::timeout(DRAIN_TIMEOUT, async { while writers.join_next().await.is_some() {} }).await;
+    base.storage.close().await;
+    match (failed, drained) {
+        (Some(ended), _) => bail!("a writer ended: {ended:?}; start again, what was acknowledged is there"),
+        (None, Err(_)) => {
+            bail!("the database did not take the last events in time; none of them was acknowledged")
+        }
+        (None, Ok(())) => {
+            tracing::info!("stopped");
+            Ok(())
+        }
+    }
+}
+
+fn stop_on_signal(stop: &CancellationToken) -> anyhow::Result<()> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let stop = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: no new requests, those in flight may finish");
+        stop.cancel();
+    });
+    Ok(())
+}
+
+/// Opens everything, however long the database is away; nothing if it shall stop before.
+async fn wait_for_database(settings: &Settings, stop: &CancellationToken) -> anyhow::Result<Option<Base>> {
+    loop {
+        let error = match Base::open(settings).await {
+            Ok(base) => return Ok(Some(base)),
+            Err(error) => error,
+        };
+        if !matches!(error.downcast_ref(), Some(StorageError::Unavailable(_) | StorageError::Conflict(_))) {
+            return Err(error);
+        }
+        tracing::warn!(%error, database = %settings.database_url.shown(), "waiting for the database");
+        tokio::select! {
+            () = stop.cancelled() => return Ok(None),
+            () = tokio::time::sleep(BOOT_RETRY) => {}
+        }
+    }
+}
+
+async fn open_ledgers(settings: &Settings, base: &Base) -> anyhow::Result<Vec<Ledger>> {
+    // SQLite has one write lock: a second writer would only wait for the first.
+    let writers = if settings.database_url.file().is_some() { 1 } else { settings.writers };
+    let mut ledgers = Vec::new();
+    for _ in 0..writers {
+        ledgers.push(Ledger::open(&settings.database_url, base.sealer.clone()).await?);
+    }
+    Ok(ledgers)
+}
+
+/// Keeps the configuration that requests are read by no older than the interval.
+async fn watch_catalog(storage: Storage, catalog: watch::Sender<Arc<Catalog>>) {
+    let mut interval = tokio::time::interval(CATALOG_INTERVAL);
+    loop {
+        interval.tick().await;
+        if let Err(error) = refresh(&storage, &catalog).await {
+            tracing::warn!(%error, "the configuration could not be looked at");
+        }
+    }
+}
+
+async fn refresh(storage: &Storage, catalog: &watch::Sender<Arc<Catalog>>) -> Result<(), StorageError> {
+    let version = storage.catalog_version().await?;
+    if catalog.borrow().version != version {
+        let current = Arc::new(storage.catalog().await?);
+        publish(catalog, &current);
+        tracing::info!(version = current.version, "the configuration has changed");
+    }
+    Ok(())
+}
+
+async fn keep_house(storage: Storage, edge: Arc<Edge>) {
+    let mut interval = tokio::time::interval(HOUSEKEEPING_INTERVAL);
+    loop {
+        interval.tick().await;
+        edge.metrics.run_upkeep();
+        let uses = edge.token_uses.take();
+        let done = async {
+            if !uses.is_empty() {
+                storage.note_use(&uses).await?;
+            }
+            storage.forget_strangers().await
+        };
+        if let Err(error) = done.await {
+            tracing::warn!(%error, "housekeeping did not finish; it goes on next time");
+        }
+    }
+}
+
+/// Takes the lock that allows one server per embedded database. It ends with the process, however that ends.
+fn lock(database: &Path) -> anyhow::Result<File> {
+    let path = database.with_extension("lock");
+    let named = || format!("the lock file {}", path.display());
+    let mut file = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .with_context(named)?;
+    match file.try_lock() {
+        Ok(()) => {
+            file.set_len(0)?;
+            file.rewind()?;
+            write!(file, "process {}", std::process::id())?;
+            file.flush()?;
+            Ok(file)
+        }
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            file.read_to_string(&mut holder)?;
+            bail!(
+                "{} is served by {holder} already: stop that one, or use PostgreSQL for several",
+                database.display()
+            )
+        }
+        Err(TryLockError::Error(error)) => Err(error).with_context(named),
+    }
+}

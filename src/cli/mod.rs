@@ -1,0 +1,90 @@
+//! The commands: arguments in, one file each, text or JSON out.
+
+mod apply;
+mod log;
+mod migrate;
+mod token;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::{app, config::Given, telemetry};
+
+/// A self-hosted CPA conversion tracker.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 110)]
+struct Arguments {
+    #[command(flatten)]
+    given: Given,
+    /// Machine-readable output, where a command prints data.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve postbacks and clicks until SIGTERM.
+    Serve,
+    /// Bring the database up to date, as `serve` does by itself.
+    Migrate,
+    /// Bring about what a configuration file says; nothing that it does not name is removed.
+    Apply {
+        /// The configuration, in TOML.
+        file: PathBuf,
+    },
+    /// Merchants' verification tokens.
+    #[command(subcommand)]
+    Token(token::Command),
+    /// The newest postbacks that were received, with what came of them.
+    Log(log::Filter),
+}
+
+/// Runs the command of this process's arguments.
+///
+/// # Errors
+/// One sentence for the person who called.
+pub async fn run() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let settings = arguments.given.check()?;
+    telemetry::start_log(&settings).map_err(|error| anyhow::anyhow!(error))?;
+    let output = Output { json: arguments.json };
+    match arguments.command {
+        Command::Serve => app::serve(&settings).await,
+        Command::Migrate => migrate::run(&settings).await,
+        Command::Apply { file } => apply::run(&settings, &file, output).await,
+        Command::Token(command) => token::run(&settings, command, output).await,
+        Command::Log(filter) => log::run(&settings, &filter, output).await,
+    }
+}
+
+/// How a command prints data.
+#[derive(Clone, Copy, Debug)]
+struct Output {
+    json: bool,
+}
+
+impl Output {
+    /// Prints each item: as a JSON array, or by a line each.
+    fn list<T>(self, items: &[T], as_json: impl Fn(&T) -> serde_json::Value, as_line: impl Fn(&T) -> String) {
+        if self.json {
+            println!("{:#}", serde_json::Value::from_iter(items.iter().map(as_json)));
+        } else {
+            items.iter().for_each(|item| println!("{}", as_line(item)));
+        }
+    }
+}
+
+/// Loads a `.env` file of the current folder into the environment, if there is one. Must run before any thread starts.
+///
+/// # Errors
+/// When the file is there and can't be understood.
+pub fn load_env_file() -> anyhow::Result<()> {
+    match dotenvy::from_path(".env") {
+        Ok(()) => Ok(()),
+        Err(error) if error.not_found() => Ok(()),
+        Err(error) => Err(anyhow::anyhow!("the file .env: {error}")),
+    }
+}

@@ -1,0 +1,104 @@
+//! `countersign token`
+
+use clap::Subcommand;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::Output;
+use crate::{
+    app::Base,
+    clock::{Clock, SystemClock, new_uuid, random},
+    config::Settings,
+    domain::{
+        ids::{MerchantId, TokenId},
+        time::Timestamp,
+        token::Token,
+    },
+    storage::TokenSetting,
+};
+
+/// How many random bytes a token has: 256 bits can't be guessed.
+const TOKEN_BYTES: usize = 32;
+
+const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Make a token for a merchant and print it, this once. Other tokens of the merchant stay valid.
+    Issue {
+        /// The merchant.
+        #[arg(long, value_parser = |id: &str| MerchantId::parse(id))]
+        merchant: MerchantId,
+        /// What to call it.
+        #[arg(long, default_value = "default")]
+        label: String,
+        /// For how many days it is accepted; without this, until it is revoked.
+        #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+        days: Option<u16>,
+    },
+    /// List tokens; never their text, which is not kept.
+    List {
+        /// Only of this merchant.
+        #[arg(long, value_parser = |id: &str| MerchantId::parse(id))]
+        merchant: Option<MerchantId>,
+    },
+    /// Revoke a token for good; a running server stops accepting it within 2 seconds.
+    Revoke {
+        /// The token's id, as `token list` shows it.
+        id: Uuid,
+    },
+}
+
+pub(super) async fn run(settings: &Settings, command: Command, output: Output) -> anyhow::Result<()> {
+    let base = Base::open(settings).await?;
+    let now = SystemClock.now();
+    match command {
+        Command::Issue { merchant, label, days } => {
+            let plain = format!("cs_{}", hex::encode(random::<TOKEN_BYTES>()));
+            let id = TokenId::new(new_uuid(now));
+            let expires_at = days.map(|days| now.plus_millis(i64::from(days) * DAY_MILLIS));
+            let setting = TokenSetting { id, label, digest: base.digester.digest(&plain) };
+            base.storage.add_token(&merchant, &setting, now, expires_at).await?;
+            if output.json {
+                let issued = json!({
+                    "id": id, "merchant": merchant, "label": setting.label, "token": plain, "expires_at": expires_at,
+                });
+                println!("{issued:#}");
+            } else {
+                println!("{plain}");
+            }
+        }
+        Command::List { merchant } => {
+            let tokens = base.storage.tokens(merchant.as_ref()).await?;
+            output.list(&tokens, |token| as_json(token, now), |token| line(token, now));
+        }
+        Command::Revoke { id } => {
+            let token = base.storage.revoke_token(TokenId::new(id), now).await?;
+            output.list(&[token], |token| as_json(token, now), |token| line(token, now));
+        }
+    }
+    base.storage.close().await;
+    Ok(())
+}
+
+fn state(token: &Token, now: Timestamp) -> &'static str {
+    match token.revoked_at {
+        Some(_) => "revoked",
+        None if token.is_live(now) => "live",
+        None => "expired",
+    }
+}
+
+fn as_json(token: &Token, now: Timestamp) -> serde_json::Value {
+    json!({
+        "id": token.id, "merchant": token.merchant, "label": token.label, "state": state(token, now),
+        "created_at": token.created_at, "last_used_at": token.last_used_at, "expires_at": token.expires_at,
+        "revoked_at": token.revoked_at,
+    })
+}
+
+fn line(token: &Token, now: Timestamp) -> String {
+    let used = token.last_used_at.map_or("never".to_owned(), |at| at.to_string());
+    let (id, merchant, label, state) = (token.id, &token.merchant, &token.label, state(token, now));
+    format!("{id}  {merchant}  {label}  {state}  created {}  last used {used}", token.created_at)
+}

@@ -1,0 +1,167 @@
+//! Refusals as RFC 9457 problem details.
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+use crate::{
+    domain::{
+        ids::RequestId,
+        refusal::{Code, Refusal},
+    },
+    ingest::NotDecided,
+};
+
+/// The media type of problem details.
+pub(super) const PROBLEM_JSON: &str = "application/problem+json";
+
+/// How soon a sender may try again after a 503 or a 429, in seconds.
+const RETRY_AFTER_SECONDS: &str = "1";
+
+/// What is wrong with a request, before or beside the rules of the domain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Problem {
+    pub(super) status: StatusCode,
+    pub(super) code: &'static str,
+    pub(super) title: &'static str,
+    pub(super) detail: String,
+    pub(super) parameter: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    r#type: &'a str,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameter: Option<&'a str>,
+    success: bool,
+    request_id: RequestId,
+}
+
+impl Problem {
+    pub(super) fn new(status: StatusCode, code: &'static str, title: &'static str, detail: &str) -> Self {
+        Self { status, code, title, detail: detail.to_owned(), parameter: None }
+    }
+
+    pub(super) fn method_not_allowed(allowed: &'static str) -> Self {
+        let detail = format!("Send {allowed} here.");
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed", &detail)
+    }
+
+    pub(super) fn rate_limited() -> Self {
+        let detail = "Send fewer requests a second, and this one again after the time in `Retry-After`.";
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", "Too many requests", detail)
+    }
+
+    pub(super) fn internal() -> Self {
+        let detail = "This request hit a fault of the server, which has been logged under its request id.";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "Internal error", detail)
+    }
+
+    /// The JSON document.
+    pub(super) fn document(&self, request_id: RequestId) -> String {
+        let document = Document {
+            r#type: "about:blank",
+            title: self.title,
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            code: self.code,
+            parameter: self.parameter.as_deref(),
+            success: false,
+            request_id,
+        };
+        // A struct of texts and numbers always serialises.
+        serde_json::to_string(&document).unwrap_or_default()
+    }
+
+    pub(super) fn into_response(self, request_id: RequestId) -> Response {
+        let mut response = (self.status, self.document(request_id)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if matches!(self.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
+        }
+        response
+    }
+}
+
+impl From<&Refusal> for Problem {
+    fn from(refusal: &Refusal) -> Self {
+        let (status, title) = status_and_title(refusal.code);
+        Self {
+            status,
+            code: refusal.code.as_str(),
+            title,
+            detail: refusal.detail.clone(),
+            parameter: refusal.parameter.clone(),
+        }
+    }
+}
+
+impl From<NotDecided> for Problem {
+    fn from(why: NotDecided) -> Self {
+        match why {
+            NotDecided::Overloaded => {
+                let detail = "Too many requests wait; nothing was recorded. Send it again shortly.";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Overloaded", detail)
+            }
+            NotDecided::StorageUnavailable => {
+                let detail = "The database did not confirm this request. Send it again shortly: a repetition is \
+                              recognised and never counts twice where it carries a `transaction_id` or its goal is \
+                              reached once.";
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "storage_unavailable",
+                    "Storage unavailable",
+                    detail,
+                )
+            }
+            NotDecided::Broken => Self::internal(),
+        }
+    }
+}
+
+fn status_and_title(code: Code) -> (StatusCode, &'static str) {
+    const BAD: StatusCode = StatusCode::BAD_REQUEST;
+    const DENIED: StatusCode = StatusCode::UNAUTHORIZED;
+    const FORBIDDEN: StatusCode = StatusCode::FORBIDDEN;
+    const MISSING: StatusCode = StatusCode::NOT_FOUND;
+    const CONFLICT: StatusCode = StatusCode::CONFLICT;
+    match code {
+        Code::MissingParameter => (BAD, "Missing parameter"),
+        Code::DuplicateParameter => (BAD, "Duplicate parameter"),
+        Code::MalformedQuery => (BAD, "Malformed query"),
+        Code::UnresolvedMacro => (BAD, "Unresolved macro"),
+        Code::InvalidClickId => (BAD, "Invalid click id"),
+        Code::InvalidAmount => (BAD, "Invalid amount"),
+        Code::AmountPrecision => (BAD, "Too many decimal places"),
+        Code::InvalidCurrency => (BAD, "Invalid currency"),
+        Code::InvalidStatus => (BAD, "Invalid status"),
+        Code::InvalidTransactionId => (BAD, "Invalid transaction id"),
+        Code::InvalidEventTime => (BAD, "Invalid event time"),
+        Code::UnknownGoal => (BAD, "Unknown goal"),
+        Code::InvalidToken => (DENIED, "Invalid token"),
+        Code::InvalidSignature => (DENIED, "Invalid signature"),
+        Code::MerchantInactive => (FORBIDDEN, "Merchant inactive"),
+        Code::IpNotAllowed => (FORBIDDEN, "Address not allowed"),
+        Code::DealNotHybrid => (FORBIDDEN, "No hybrid deal"),
+        Code::StatusNotAllowed => (FORBIDDEN, "Status not allowed"),
+        Code::ClickNotFound => (MISSING, "Click not found"),
+        Code::ConversionNotFound => (MISSING, "Conversion not found"),
+        Code::OfferNotFound => (MISSING, "Offer not found"),
+        Code::AffiliateNotFound => (MISSING, "Affiliate not found"),
+        Code::CurrencyMismatch => (CONFLICT, "Currency mismatch"),
+        Code::AmountMismatch => (CONFLICT, "Amount mismatch"),
+        Code::ConflictingDuplicate => (CONFLICT, "Conflicting duplicate"),
+        Code::AlreadyDecided => (CONFLICT, "Already decided"),
+        Code::AmbiguousConversion => (CONFLICT, "Ambiguous conversion"),
+        Code::NoStatusFlow => (CONFLICT, "No status flow"),
+        Code::FtdMissing => (CONFLICT, "First deposit missing"),
+    }
+}
