@@ -163,8 +163,13 @@ fn decide_postback(
         }
         Intent::RecordAndDecide(decision) => {
             case.check_status_flow()?;
-            let (conversion, _, changes) = case.record(None)?;
-            case.settle(conversion, decision, changes)?
+            let (conversion, effect, changes) = case.record(None)?;
+            if conversion.suspected_duplicate && merchant.hold_suspected && effect == Effect::Recorded {
+                // Held for a manager: the sender's decision is part of what may be a repetition.
+                (conversion, effect, changes)
+            } else {
+                case.settle(conversion, decision, changes)?
+            }
         }
     };
     let dry_run = postback.dry_run;
@@ -186,12 +191,13 @@ struct Case<'a> {
 
 impl Case<'_> {
     fn record(&self, asked: Option<Status>) -> Result<Outcome, Refusal> {
-        let revenue = self.revenue()?;
         let initial = self.initial_status(asked)?;
         if let Some(recorded) = self.recorded_before() {
             self.check_same(recorded)?;
             return Ok((recorded.clone(), Effect::Duplicate, Changes::default()));
         }
+        // After the look for a repetition: a retry is none the worse for a deal that has changed since.
+        let revenue = self.revenue()?;
         self.check_player_currency()?;
         self.check_ftd()?;
         let mut conversion = self.conversion(initial, revenue);
@@ -260,7 +266,8 @@ impl Case<'_> {
         let amount = self.postback.amount.unwrap_or_default();
         let currency = self.postback.currency.map(|currency| currency.code);
         let recorded_currency = recorded.currency.map(|currency| currency.code);
-        let (parameter, why) = if recorded.click != self.click.id {
+        let other_click = recorded.click != self.click.id;
+        let (parameter, why) = if other_click {
             ("transaction_id", "it belongs to another click".to_owned())
         } else if amount != recorded.amount {
             ("amount", format!("it is recorded with the amount {}", shown(recorded)))
@@ -269,8 +276,11 @@ impl Case<'_> {
         } else {
             return Ok(());
         };
-        let subject =
-            if self.goal.once { "This player's conversion of this goal" } else { "This `transaction_id`" };
+        let subject = if self.goal.once && !other_click {
+            "This player's conversion of this goal"
+        } else {
+            "This `transaction_id`"
+        };
         let detail = format!("{subject} is already recorded and differs: {why}. Nothing was changed.");
         Err(Refusal::of(Code::ConflictingDuplicate, parameter, detail))
     }
@@ -438,3 +448,6 @@ fn shown(conversion: &Conversion) -> String {
         None => conversion.amount.display(0).to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -110,3 +110,28 @@ impl Merchant {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::fixture;
+
+    #[test]
+    fn an_active_merchant_sends_from_its_allowed_addresses() {
+        #[track_caller]
+        fn check(active: bool, allowed: &[&str], address: &str, expected: Option<Code>) {
+            let plain = Merchant::clone(&fixture::catalog().merchants["plain"]);
+            let allowed_ips = allowed.iter().map(|range| range.parse().unwrap()).collect();
+            let merchant = Merchant { active, allowed_ips, ..plain };
+            let refused = merchant.admits(address.parse().unwrap()).err().map(|refusal| refusal.code);
+            assert_eq!(refused, expected, "{allowed:?} {address}");
+        }
+        check(true, &[], "203.0.113.7", None);
+        check(true, &["203.0.113.0/24", "2001:db8::/32"], "203.0.113.7", None);
+        check(true, &["203.0.113.0/24", "2001:db8::/32"], "2001:db8::7", None);
+        check(true, &["203.0.113.0/24"], "203.0.114.7", Some(Code::IpNotAllowed));
+        check(true, &["203.0.113.0/24"], "2001:db8::7", Some(Code::IpNotAllowed));
+        check(false, &[], "203.0.113.7", Some(Code::MerchantInactive));
+        check(false, &["203.0.113.0/24"], "203.0.114.7", Some(Code::MerchantInactive));
+    }
+}

@@ -15,6 +15,8 @@ pub mod click;
 pub mod conversion;
 pub mod currency;
 pub mod decide;
+#[cfg(test)]
+mod fixture;
 pub mod goal;
 pub mod ids;
 pub mod merchant;

@@ -24,15 +24,19 @@ pub type TransactionKey = (MerchantId, GoalAlias, TransactionId);
 /// What has to be loaded before a batch can be decided.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Keys {
-    /// These clicks, with their conversions of goals that are reached once.
+    /// These clicks, with those of their conversions that have [`Conversion::once`].
     pub clicks: BTreeSet<ClickId>,
     /// The conversions under these transaction ids.
     pub transactions: BTreeSet<TransactionKey>,
-    /// Of these clicks and repeatable goals: what is younger than [`SUSPICION_MILLIS`], to find twins.
+    /// Of these clicks and repeatable goals: what was recorded [`SUSPICION_MILLIS`] or less before the
+    /// earliest stamp of the batch, or later, to find twins.
     pub recent: BTreeSet<(ClickId, GoalAlias)>,
-    /// Of these clicks and repeatable goals: two conversions, pending ones before others; enough to tell whether a
-    /// status change means the only one, the only pending one, or cannot be told.
+    /// Of these clicks and repeatable goals: [`Keys::candidates_limit`] conversions, pending ones first; enough
+    /// to tell whether a status change means the only one, the only pending one, or cannot be told.
     pub candidates: BTreeSet<(ClickId, GoalAlias)>,
+    /// How many candidates to load of each: two, which tell one from several, or one more than the batch has
+    /// decisions, since each of them may take a pending one away before the last one asks.
+    pub candidates_limit: usize,
     /// Of these clicks and repeatable goals: the earliest conversion, which has set the currency of a player whose
     /// first deposit is older than the tracker.
     pub earliest: BTreeSet<(ClickId, GoalAlias)>,
@@ -42,6 +46,7 @@ impl Keys {
     /// Of these events.
     pub fn of<'a>(catalog: &Catalog, events: impl IntoIterator<Item = &'a Event>) -> Self {
         let mut keys = Self::default();
+        let mut decisions = 0;
         for event in events {
             let Event::Postback { merchant, postback } = event else { continue };
             keys.clicks.insert(postback.click.clone());
@@ -50,14 +55,13 @@ impl Keys {
             }
             let Some(merchant) = catalog.merchants.get(merchant) else { continue };
             let of_click = |goal: &GoalAlias| (postback.click.clone(), goal.clone());
-            if postback.transaction.is_none() && merchant.goal(&postback.goal).is_some_and(|goal| !goal.once)
-            {
-                match postback.intent {
-                    Intent::Record(_) | Intent::RecordAndDecide(_) => {
-                        keys.recent.insert(of_click(&postback.goal))
-                    }
-                    Intent::Decide(_) => keys.candidates.insert(of_click(&postback.goal)),
-                };
+            if merchant.goal(&postback.goal).is_some_and(|goal| !goal.once) {
+                let records = !matches!(postback.intent, Intent::Decide(_));
+                decisions += usize::from(!matches!(postback.intent, Intent::Record(_)));
+                if postback.transaction.is_none() {
+                    let asked = if records { &mut keys.recent } else { &mut keys.candidates };
+                    asked.insert(of_click(&postback.goal));
+                }
             }
             if !merchant.require_ftd {
                 let repeat_deposits =
@@ -65,6 +69,7 @@ impl Keys {
                 keys.earliest.extend(repeat_deposits.map(|goal| of_click(&goal.alias)));
             }
         }
+        keys.candidates_limit = decisions.max(1) + 1;
         keys
     }
 }
@@ -132,14 +137,14 @@ impl WorkingSet {
             .find(|c| c.merchant == key.0 && c.goal == key.1 && c.transaction.as_ref() == Some(&key.2))
     }
 
-    /// The player's first deposit: that of the goal with this role, or else, for a player whose first deposit is older
+    /// The player's first deposit: that of the goal with this role, or else, where a first deposit may be older
     /// than the tracker, the earliest repeat deposit.
     pub fn first_deposit(&self, click: &ClickId, merchant: &Merchant) -> Option<&Conversion> {
         let role = |c: &Conversion| merchant.goal(&c.goal).map(|goal| goal.role);
         let of_role = |wanted| self.of_player(click).filter(move |c| role(c) == Some(wanted));
-        of_role(GoalRole::FirstDeposit)
-            .next()
-            .or_else(|| of_role(GoalRole::RepeatDeposit).min_by_key(|c| (c.created_at, c.id)))
+        let earliest_repeat = || of_role(GoalRole::RepeatDeposit).min_by_key(|c| (c.created_at, c.id));
+        let first = of_role(GoalRole::FirstDeposit).next();
+        if merchant.require_ftd { first } else { first.or_else(earliest_repeat) }
     }
 
     /// The player's first deposit under the goal that is meant for it.
