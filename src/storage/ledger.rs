@@ -177,7 +177,9 @@ impl OpenBatch<'_> {
             (EARLIEST, goal_cells(&keys.earliest), None),
         ];
         for (question, cells, after) in questions {
-            let sql = question.replace("{columns}", CONVERSION_SELECTED);
+            let sql = question
+                .replace("{columns}", CONVERSION_SELECTED)
+                .replace("{limit}", &keys.candidates_limit.to_string());
             for row in bulk::select(&self.transaction, &sql, cells, after).await? {
                 known.add_conversion(rows::conversion(&row, currencies)?);
             }
@@ -219,14 +221,14 @@ const OF_TRANSACTION: &str = "SELECT {columns} FROM ({rows}) AS k CROSS JOIN con
 const RECENT: &str = "SELECT {columns} FROM ({rows}) AS k CROSS JOIN conversion AS c
     WHERE c.click_id = k.click_id AND c.goal = k.goal AND NOT c.once AND c.created_at >= {after}";
 
-/// Of each of these clicks and goals two conversions, pending ones first.
+/// Of each of these clicks and goals some conversions, pending ones first.
 const CANDIDATES: &str = "SELECT {columns} FROM (
         SELECT c.*, row_number() OVER (
             PARTITION BY c.click_id, c.goal
             ORDER BY CASE WHEN c.status = 'pending' THEN 0 ELSE 1 END, c.created_at) AS place
         FROM ({rows}) AS k CROSS JOIN conversion AS c
         WHERE c.click_id = k.click_id AND c.goal = k.goal AND NOT c.once
-    ) AS c WHERE c.place <= 2";
+    ) AS c WHERE c.place <= {limit}";
 
 /// Of each of these clicks and goals the earliest conversion.
 const EARLIEST: &str = "SELECT {columns} FROM (
