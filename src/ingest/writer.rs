@@ -6,7 +6,7 @@ use std::{
 };
 
 use metrics::{counter, histogram};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::{Answer, BATCH_EVENTS_MAX, Envelope, NotDecided, Submission};
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     domain::{
         catalog::Catalog,
         decide::{Changes, Stamp, Verdict, decide},
-        ids::ConversionId,
+        ids::{ConversionId, DeliveryId},
         time::Timestamp,
         working_set::{Keys, WorkingSet},
     },
@@ -33,12 +33,18 @@ pub struct Writer {
     ledger: Ledger,
     catalog: watch::Sender<Arc<Catalog>>,
     clock: Arc<dyn Clock>,
+    deliveries_due: Arc<Notify>,
 }
 
 impl Writer {
-    /// On this ledger.
-    pub fn new(ledger: Ledger, catalog: watch::Sender<Arc<Catalog>>, clock: Arc<dyn Clock>) -> Self {
-        Self { ledger, catalog, clock }
+    /// On this ledger. Tells `deliveries_due` when there is something to deliver.
+    pub fn new(
+        ledger: Ledger,
+        catalog: watch::Sender<Arc<Catalog>>,
+        clock: Arc<dyn Clock>,
+        deliveries_due: Arc<Notify>,
+    ) -> Self {
+        Self { ledger, catalog, clock, deliveries_due }
     }
 
     /// Writes until the door is closed and nothing waits any more.
@@ -123,7 +129,12 @@ impl Writer {
         let written = batch.commit(&writes).await;
         histogram!("countersign_write_seconds").record(committing.elapsed());
         match written {
-            Ok(()) => Ok(answers),
+            Ok(()) => {
+                if writes.owes_deliveries() {
+                    self.deliveries_due.notify_one();
+                }
+                Ok(answers)
+            }
             Err(error) => Err(Failed::AtCommit { trace: writes.trace(), answers, error }),
         }
     }
@@ -185,7 +196,7 @@ fn decide_all(
             Err(refusal) => (Verdict::Refused(refusal.clone()), Changes::default()),
         };
         known.apply(&changes);
-        writes.add(changes);
+        writes.add(changes, now, || DeliveryId::new(new_uuid(now)));
         let answer = (submission.render)(request, &verdict);
         if let Some(row) = log_row(submission, &answer, now) {
             writes.add_log(row);

@@ -1,7 +1,7 @@
 //! Where the databases differ: how to connect safely, what their errors mean, how a set of rows is handed over.
 //! Nothing outside this file asks which database it is.
 
-use std::{fmt, fs, os::unix::fs::DirBuilderExt, path::PathBuf, str::FromStr, time::Duration};
+use std::{fmt, fs, os::unix::fs::DirBuilderExt, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
@@ -12,6 +12,7 @@ use sqlx::{
     Connection,
     sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::{
     StorageError,
@@ -86,11 +87,32 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
+/// One writer after the other, in the order of their asking. SQLite has one write lock and no queue before it: whoever
+/// finds it taken sleeps and tries again, and a busy writer could starve the others. PostgreSQL needs no such thing.
+#[derive(Clone, Debug)]
+pub(super) struct WriteTurn(Option<Arc<Mutex<()>>>);
+
+impl WriteTurn {
+    pub(super) fn new(url: &DatabaseUrl) -> Self {
+        Self(url.file().map(|_| Arc::default()))
+    }
+
+    /// Waits for the turn; it ends when the guard is dropped.
+    pub(super) async fn wait(&self) -> Option<OwnedMutexGuard<()>> {
+        match &self.0 {
+            Some(turn) => Some(Arc::clone(turn).lock_owned().await),
+            None => None,
+        }
+    }
+}
+
 /// What connections are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// One connection that writes the ledger, batch after batch.
     Ledger,
+    /// One connection that claims and settles deliveries.
+    Outbox,
     /// One connection that writes configuration, in short transactions.
     Settings,
     /// A few that only read.
@@ -100,7 +122,7 @@ pub enum Role {
 impl Role {
     const fn connections_max(self) -> u32 {
         match self {
-            Self::Ledger | Self::Settings => 1,
+            Self::Ledger | Self::Outbox | Self::Settings => 1,
             Self::Reader => 4,
         }
     }
@@ -110,7 +132,7 @@ impl Role {
     const fn patience(self) -> Duration {
         match self {
             Self::Ledger => Duration::from_millis(900),
-            Self::Settings | Self::Reader => Duration::from_secs(3),
+            Self::Outbox | Self::Settings | Self::Reader => Duration::from_secs(3),
         }
     }
 }
@@ -133,13 +155,13 @@ pub(super) async fn connect(url: &DatabaseUrl, role: Role) -> Result<DatabaseCon
             .busy_timeout(BUSY_TIMEOUT);
         match role {
             Role::Ledger => options.pragma("cache_size", "-24576"),
-            Role::Settings => options,
+            Role::Outbox | Role::Settings => options,
             Role::Reader => options.pragma("query_only", "on"),
         }
     });
     options.map_sqlx_postgres_opts(move |options| {
         let options = options.application_name("countersign");
-        if role != Role::Ledger {
+        if !matches!(role, Role::Ledger | Role::Outbox) {
             return options;
         }
         // A plan that was made while the tables were small, and then kept, reads them whole for ever after. The
@@ -150,6 +172,8 @@ pub(super) async fn connect(url: &DatabaseUrl, role: Role) -> Result<DatabaseCon
             ("enable_mergejoin", "off"),
             ("enable_bitmapscan", "off"),
             ("plan_cache_mode", "force_generic_plan"),
+            // Plans without the ways above look so dear that they would be compiled, for longer than they run.
+            ("jit", "off"),
             ("statement_timeout", STATEMENT_TIMEOUT),
             ("idle_in_transaction_session_timeout", "60s"),
         ])
@@ -183,6 +207,14 @@ pub(super) fn write_transaction() -> TransactionOptions {
     TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         ..Default::default()
+    }
+}
+
+/// What ends a query that takes rows which nobody else is taking just now.
+pub(super) fn skip_locked(connection: &impl ConnectionTrait) -> &'static str {
+    match connection.get_database_backend() {
+        DbBackend::Sqlite => "",
+        _ => "FOR UPDATE SKIP LOCKED",
     }
 }
 
