@@ -1,5 +1,5 @@
-//! Clicks, conversions and decisions against the controls, in turns: each round measures a control right before and
-//! right after what is held against it.
+//! Clicks, conversions and decisions against the controls, in turns: each round measures a control right
+//! before and right after what is held against it.
 
 use std::path::Path;
 

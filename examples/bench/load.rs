@@ -1,9 +1,10 @@
-//! The load generator: keep-alive connections in a closed loop, each sending its next request when its last one is
-//! answered.
+//! The load generator: keep-alive connections in a closed loop, each sending its next request when its last
+//! one is answered.
 //!
-//! It shares the machine's cores with what it measures, so it does as little as it can: one thread, one reused
-//! buffer a connection and direction, and of an answer only the status, the length and the body are looked at.
-//! Being a closed loop, it measures latency at the rate that the peer sustains, not at a rate set from outside.
+//! It shares the machine's cores with what it measures, so it does as little as it can: one thread, one
+//! reused buffer a connection and direction, and of an answer only the status, the length and the body are
+//! looked at. Being a closed loop, it measures latency at the rate that the peer sustains, not at a rate set
+//! from outside.
 
 use std::cell::RefCell;
 use std::net::SocketAddr;

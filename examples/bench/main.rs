@@ -1,9 +1,9 @@
-//! Measures the product the way it is run: the real server as a process of its own, driven over loopback, held
-//! against controls that are measured in the same run and in turns with it.
+//! Measures the product the way it is run: the real server as a process of its own, driven over loopback,
+//! held against controls that are measured in the same run and in turns with it.
 //!
-//! Absolute figures tell of the machine and of its neighbours; only ratios within one run are judged, each the median
-//! of several rounds. A request counts when its answer was a success and arrived within the window; after each
-//! workload the rows in the database must agree with the answers, the warm-up included.
+//! Absolute figures tell of the machine and of its neighbours; only ratios within one run are judged, each
+//! the median of several rounds. A request counts when its answer was a success and arrived within the
+//! window; after each workload the rows in the database must agree with the answers, the warm-up included.
 #![expect(clippy::float_arithmetic, reason = "ratios of a benchmark, never money")]
 
 mod controls;
@@ -33,7 +33,8 @@ use report::Figures;
 /// Measures Countersign's speed and memory against controls.
 #[derive(Parser)]
 struct Arguments {
-    /// A postgres:// database, on whose server scratch databases are made and dropped; otherwise the embedded one.
+    /// A postgres:// database, on whose server scratch databases are made and dropped; otherwise the embedded
+    /// one.
     #[arg(long, value_name = "URL")]
     database_url: Option<Url>,
     /// The server's program; by default the one that was built beside this one.
@@ -116,8 +117,8 @@ fn measure(arguments: &Arguments) -> Result<bool> {
     Ok(kept || !arguments.enforce)
 }
 
-/// The folder of the build that this program belongs to, `target/release`: the server is there, and it is on a real
-/// disk, which a folder for temporary files need not be.
+/// The folder of the build that this program belongs to, `target/release`: the server is there, and it is on
+/// a real disk, which a folder for temporary files need not be.
 fn build_folder() -> Result<PathBuf> {
     let own = std::env::current_exe()?;
     let folder = own.ancestors().nth(2).context("this program is not in a build folder")?;

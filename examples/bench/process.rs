@@ -23,10 +23,8 @@ pub(crate) const LISTENING: &str = "listening on http://";
 
 /// A running child process that serves HTTP on loopback; killed if it is dropped before [`Peer::stop`].
 pub(crate) struct Peer {
-    name: &'static str,
-    child: Child,
+    process: Process,
     address: SocketAddr,
-    log: PathBuf,
 }
 
 impl Peer {
@@ -41,13 +39,9 @@ impl Peer {
             .spawn()
             .with_context(|| format!("starting {}", command.get_program().display()))?;
         let stdout = child.stdout.take().context("no standard output")?;
-        let unbound = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut peer = Self { name, child, address: unbound, log };
-        match address_from(stdout) {
-            Ok(address) => peer.address = address,
-            Err(error) => return Err(error.context(peer.last_words())),
-        }
-        Ok(peer)
+        let process = Process { name, child, log };
+        let address = address_from(stdout).with_context(|| process.last_words())?;
+        Ok(Self { process, address })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -56,7 +50,7 @@ impl Peer {
 
     /// The most memory that the process has held so far (`VmHWM`), in bytes.
     pub(crate) fn peak_memory_bytes(&self) -> Result<u64> {
-        let path = format!("/proc/{}/status", self.child.id());
+        let path = format!("/proc/{}/status", self.process.child.id());
         let status = std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
         let kibibytes: u64 = status
             .lines()
@@ -68,13 +62,28 @@ impl Peer {
 
     /// Asks the process to stop, and checks that it ends in time with status 0.
     pub(crate) fn stop(mut self) -> Result<()> {
-        let signalled = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status()?;
-        ensure!(signalled.success(), "{} was gone before it was asked to stop", self.name);
-        let status = self.wait_for_end()?;
-        ensure!(status.success(), "{} stopped with {status}; {}", self.name, self.last_words());
+        let id = self.process.child.id().to_string();
+        let signalled = Command::new("kill").args(["-TERM", &id]).status()?;
+        ensure!(signalled.success(), "{} was gone before it was asked to stop", self.process.name);
+        let status = self.process.wait_for_end()?;
+        ensure!(status.success(), "{} stopped with {status}; {}", self.process.name, self.last_words());
         Ok(())
     }
 
+    /// The end of what the process wrote to its standard error.
+    pub(crate) fn last_words(&self) -> String {
+        self.process.last_words()
+    }
+}
+
+/// A child process that does not outlive its owner.
+struct Process {
+    name: &'static str,
+    child: Child,
+    log: PathBuf,
+}
+
+impl Process {
     fn wait_for_end(&mut self) -> Result<ExitStatus> {
         let deadline = Instant::now() + STOP_MAX;
         while Instant::now() < deadline {
@@ -86,7 +95,6 @@ impl Peer {
         bail!("{} was still running {STOP_MAX:?} after SIGTERM; {}", self.name, self.last_words());
     }
 
-    /// The end of what the process wrote to its standard error.
     fn last_words(&self) -> String {
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
@@ -95,7 +103,7 @@ impl Peer {
     }
 }
 
-impl Drop for Peer {
+impl Drop for Process {
     fn drop(&mut self) {
         // Both fail only for a process that has ended already.
         let _ = self.child.kill();

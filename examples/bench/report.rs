@@ -74,7 +74,8 @@ impl Figures {
         self.taken.iter().filter(move |taken| taken.workload == workload && taken.connections == connections)
     }
 
-    /// The median over the rounds of one workload against another of the same round, by what `figure` takes from each.
+    /// The median over the rounds of one workload against another of the same round, by what `figure` takes
+    /// from each.
     fn ratio(
         &self,
         [over, under]: [Workload; 2],

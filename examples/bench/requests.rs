@@ -62,8 +62,8 @@ fn write_click(out: &mut Vec<u8>, ordinal: usize, accept: &str) {
     append(
         out,
         format_args!(
-            "GET /click?offer=bench-offer&affiliate=bench-affiliate&sub1=summer&cl_id=a{ordinal}&custom2=o{ordinal} \
-             HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: {accept}\r\n\r\n"
+            "GET /click?offer=bench-offer&affiliate=bench-affiliate&sub1=summer&cl_id=a{ordinal}\
+             &custom2=o{ordinal} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: {accept}\r\n\r\n"
         ),
     );
 }

@@ -1,4 +1,5 @@
-//! The real server, set up for the bench, with the players that its workloads need and a count of what it must hold.
+//! The real server, set up for the bench, with the players that its workloads need and a count of what it
+//! must hold.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -63,8 +64,8 @@ impl Server {
         Ok(measured)
     }
 
-    /// `/track/conv`: fresh first deposits, in random order over clicks recorded before; enough of them are recorded
-    /// first, which is not measured.
+    /// `/track/conv`: fresh first deposits, in random order over clicks recorded before; enough of them are
+    /// recorded first, which is not measured.
     pub(crate) fn convert(&mut self, load: Load) -> Result<Measured> {
         if let Span::Window { warm_up, window } = load.span {
             let needed = self.fastest_per_second * SUPPLY_FACTOR * (warm_up + window).as_secs_f64();
@@ -116,7 +117,7 @@ impl Server {
     }
 
     fn drive<R: Requests>(&self, load: Load, requests: R) -> Result<(Measured, R)> {
-        load::run(self.peer.address(), load, requests)
+        load::run(self.peer.address(), load, requests).with_context(|| self.peer.last_words())
     }
 
     fn check_rows(&self) -> Result<()> {
@@ -154,8 +155,8 @@ landing_url = "https://casino.example/?cid={{click_id}}&order_id={{custom2}}"
     )
 }
 
-/// The program with the settings of the bench: everything that could differ from the defaults by a file or by the
-/// environment of whoever runs it is set.
+/// The program with the settings of the bench: everything that could differ from the defaults by a file or by
+/// the environment of whoever runs it is set.
 fn command(binary: &Path, scratch: &Scratch) -> Command {
     let mut command = Command::new(binary);
     let inherited = std::env::vars_os().map(|(name, _)| name);

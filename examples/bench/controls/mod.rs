@@ -1,5 +1,6 @@
-//! The controls: peers that do less than the server, or the same less cleverly, served in the same way from processes
-//! of their own, so that each figure of the server has a figure of the same machine and minute to be held against.
+//! The controls: peers that do less than the server, or the same less cleverly, served in the same way from
+//! processes of their own, so that each figure of the server has a figure of the same machine and minute to
+//! be held against.
 
 mod noop;
 mod one_by_one;

@@ -1,4 +1,5 @@
-//! The plain way: a transaction a request, through the ORM, in tables of its own that hold what the product's hold.
+//! The plain way: a transaction a request, through the ORM, in tables of its own that hold what the product's
+//! hold.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
