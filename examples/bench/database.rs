@@ -146,7 +146,7 @@ impl Session {
         let sql = match backend {
             DbBackend::Sqlite => format!("SELECT name FROM pragma_table_info('{table}') ORDER BY cid"),
             _ => format!(
-                "SELECT column_name FROM information_schema.columns \
+                "SELECT CAST(column_name AS TEXT) FROM information_schema.columns \
                  WHERE table_schema = current_schema() AND table_name = '{table}' ORDER BY ordinal_position"
             ),
         };
