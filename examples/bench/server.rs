@@ -15,7 +15,7 @@ use crate::requests::{Approvals, Clicks, FirstDeposits, LearnedClicks, Player, T
 const PILOT_PLAYERS: usize = 20_000;
 const PREPARING_CONNECTIONS: usize = 64;
 /// More players than the fastest run so far could use up: a supply must outlast its window.
-const SUPPLY_FACTOR: f64 = 1.5;
+const SUPPLY_FACTOR: f64 = 2.0;
 
 /// A server that is running on a scratch database.
 pub(crate) struct Server {

@@ -14,7 +14,7 @@ use anyhow::{Context, Result};
 use axum::Router;
 use axum::response::{IntoResponse, Response};
 use clap::ValueEnum;
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -171,5 +171,6 @@ fn answer(deposit: &Deposit<'_>) -> Result<Response> {
             decided_at: None,
         },
     })?;
-    Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
+    let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
+    Ok((headers, body).into_response())
 }
