@@ -239,9 +239,17 @@ pub(super) async fn migrate(url: &DatabaseUrl) -> Result<(), StorageError> {
         }
     };
     // The lock of PostgreSQL is the session's, and the pool holds just this one session: it ends with the pool.
-    let migrated = Migrator::up(&connection, None).await;
+    let migrated = apply_pending(&connection).await;
     let _ = connection.close().await;
     migrated.map_err(|error| StorageError::Unsafe(format!("the database was not migrated: {error}")))
+}
+
+async fn apply_pending(connection: &DatabaseConnection) -> Result<(), DbErr> {
+    // The migrator logs it when there is nothing to do, and every command would begin by saying so.
+    if Migrator::get_pending_migrations(connection).await?.is_empty() {
+        return Ok(());
+    }
+    Migrator::up(connection, None).await
 }
 
 async fn wait_for_turn(path: PathBuf) -> Result<fs::File, StorageError> {
