@@ -450,4 +450,4 @@ fn shown(conversion: &Conversion) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

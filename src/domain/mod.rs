@@ -16,7 +16,7 @@ pub mod conversion;
 pub mod currency;
 pub mod decide;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 pub mod goal;
 pub mod ids;
 pub mod merchant;

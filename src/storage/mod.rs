@@ -15,6 +15,8 @@ mod entity;
 mod ledger;
 mod log;
 mod rows;
+#[cfg(test)]
+mod tests;
 mod tokens;
 
 use sea_orm::{DatabaseConnection, DbErr};
