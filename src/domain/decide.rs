@@ -476,4 +476,4 @@ fn shown(conversion: &Conversion) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

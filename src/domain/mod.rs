@@ -18,7 +18,7 @@ pub mod decide;
 pub mod delivery;
 pub mod endpoint;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 pub mod goal;
 pub mod ids;
 pub mod merchant;

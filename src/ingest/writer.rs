@@ -1,6 +1,7 @@
 //! A writer: takes what waits, decides it, commits it, answers.
 
 use std::{
+    iter,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -26,6 +27,12 @@ const ATTEMPTS_MAX: usize = 3;
 
 /// How long an event may wait for a writer. Whoever sent it has given up by then, and is told that nothing happened.
 const WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// How long the database may take to come back and tell whether it has committed.
+const RESOLVE_MAX: Duration = Duration::from_secs(5);
+
+/// How long to wait before it is asked again.
+const RESOLVE_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Writes the ledger, batch after batch.
 #[derive(Debug)]
@@ -76,45 +83,72 @@ impl Writer {
             }
             // One event that can't be stored must not take the others with it.
             Err(StorageError::Conflict(_) | StorageError::Broken(_)) if batch.len() > 1 => {
-                for envelope in batch {
-                    Box::pin(self.write(vec![envelope])).await;
-                }
+                self.write_one_by_one(batch).await;
             }
-            Err(error) => {
-                let broken = matches!(error, StorageError::Broken(_));
-                tracing::error!(%error, events = batch.len(), "a batch was not recorded");
-                for envelope in batch {
-                    let why = if broken { NotDecided::Broken } else { NotDecided::StorageUnavailable };
-                    answer(envelope, Err(why));
+            Err(error) => refuse(batch, &error),
+        }
+    }
+
+    async fn write_one_by_one(&self, batch: Vec<Envelope>) {
+        let mut rest = batch.into_iter();
+        while let Some(envelope) = rest.next() {
+            match self.commit(&[&envelope.submission]).await {
+                Ok(mut answers) => {
+                    if let Some(verdict) = answers.pop() {
+                        answer(envelope, Ok(verdict));
+                    }
                 }
+                Err(error @ (StorageError::Conflict(_) | StorageError::Broken(_))) => {
+                    refuse([envelope], &error);
+                }
+                // To wait for a database that is away once for each of them could take minutes.
+                Err(error) => return refuse(iter::once(envelope).chain(rest), &error),
             }
         }
     }
 
     /// Decides and commits a batch; decides it again when somebody else was faster.
     async fn commit(&self, submissions: &[&Submission]) -> Result<Vec<Answer>, StorageError> {
+        let mut unknown: Option<(Trace, Vec<Answer>)> = None;
         let mut attempt = 1;
         loop {
-            let (trace, answers, error) = match self.attempt(submissions).await {
+            let error = match self.attempt(submissions).await {
                 Ok(answers) => return Ok(answers),
-                Err(Failed::Before(error)) => (None, Vec::new(), error),
-                Err(Failed::AtCommit { trace, answers, error }) => (Some(trace), answers, error),
+                Err(Failed::Before(error)) => error,
+                Err(Failed::AtCommit { trace, answers, error: error @ StorageError::CommitUnknown(_) }) => {
+                    unknown = Some((trace, answers));
+                    error
+                }
+                Err(Failed::AtCommit { error, .. }) => error,
             };
             counter!("countersign_batch_failures_total").increment(1);
-            match (&error, trace) {
-                (StorageError::CommitUnknown(_), Some(trace)) => {
-                    // Deciding again what was committed after all would count deposits twice.
-                    if self.ledger.has(&trace).await? {
-                        return Ok(answers);
-                    }
-                }
-                (StorageError::Conflict(_), _) => {}
-                _ => return Err(error),
+            // Deciding again what was committed after all would count deposits twice. Should the commit come to its
+            // end only after this look, the next attempt runs into the rows of its own requests, and looks again.
+            if let Some((trace, answers)) = &unknown
+                && self.was_committed(trace).await?
+            {
+                return Ok(answers.clone());
             }
-            if attempt == ATTEMPTS_MAX {
+            let again = matches!(error, StorageError::Conflict(_) | StorageError::CommitUnknown(_));
+            if !again || attempt == ATTEMPTS_MAX {
                 return Err(error);
             }
             attempt += 1;
+        }
+    }
+
+    /// Whether the batch that left this trace was committed; a database that is away is given some time to come back
+    /// and tell, because those who wait can't safely send a deposit without a transaction id again.
+    async fn was_committed(&self, trace: &Trace) -> Result<bool, StorageError> {
+        let asked = Instant::now();
+        loop {
+            match self.ledger.has(trace).await {
+                Ok(found) => return Ok(found),
+                Err(error) if asked.elapsed() > RESOLVE_MAX => {
+                    return Err(StorageError::CommitUnknown(error.to_string()));
+                }
+                Err(_) => tokio::time::sleep(RESOLVE_INTERVAL).await,
+            }
         }
     }
 
@@ -223,6 +257,18 @@ fn log_row(submission: &Submission, answer: &Answer, now: Timestamp) -> Option<L
         address: entry.address.clone(),
         duration_us: i64::try_from(entry.received.elapsed().as_micros()).unwrap_or(i64::MAX),
     })
+}
+
+/// Tells whoever waits that nothing was recorded, or that nobody knows.
+fn refuse(envelopes: impl IntoIterator<Item = Envelope>, error: &StorageError) {
+    let broken = matches!(error, StorageError::Broken(_));
+    let why = if broken { NotDecided::Broken } else { NotDecided::StorageUnavailable };
+    let mut events = 0_usize;
+    for envelope in envelopes {
+        answer(envelope, Err(why));
+        events += 1;
+    }
+    tracing::error!(%error, events, "a batch was not recorded");
 }
 
 fn answer(envelope: Envelope, answer: Result<Answer, NotDecided>) {

@@ -138,6 +138,13 @@ impl Role {
 }
 
 pub(super) async fn connect(url: &DatabaseUrl, role: Role) -> Result<DatabaseConnection, StorageError> {
+    url.make_folder()?;
+    let mut options = connect_options(url, role);
+    guard_against_broken_transactions(&mut options);
+    Ok(Database::connect(options).await?)
+}
+
+pub(super) fn connect_options(url: &DatabaseUrl, role: Role) -> ConnectOptions {
     let mut options = ConnectOptions::new(&url.0);
     options
         .max_connections(role.connections_max())
@@ -145,7 +152,6 @@ pub(super) async fn connect(url: &DatabaseUrl, role: Role) -> Result<DatabaseCon
         .acquire_timeout(role.patience())
         .test_before_acquire(false)
         .sqlx_logging(false);
-    url.make_folder()?;
     options.map_sqlx_sqlite_opts(move |options| {
         let options = options
             .create_if_missing(role != Role::Reader)
@@ -178,8 +184,7 @@ pub(super) async fn connect(url: &DatabaseUrl, role: Role) -> Result<DatabaseCon
             ("idle_in_transaction_session_timeout", "60s"),
         ])
     });
-    guard_against_broken_transactions(&mut options);
-    Ok(Database::connect(options).await?)
+    options
 }
 
 /// A connection can come back to its pool inside a transaction that nobody will commit: after SQLite has rolled back
@@ -241,7 +246,10 @@ pub(super) async fn migrate(url: &DatabaseUrl) -> Result<(), StorageError> {
     // The lock of PostgreSQL is the session's, and the pool holds just this one session: it ends with the pool.
     let migrated = apply_pending(&connection).await;
     let _ = connection.close().await;
-    migrated.map_err(|error| StorageError::Unsafe(format!("the database was not migrated: {error}")))
+    migrated.map_err(|error| match classify(&error) {
+        away @ (StorageError::Unavailable(_) | StorageError::Conflict(_)) => away,
+        _ => StorageError::Unsafe(format!("the database was not migrated: {error}")),
+    })
 }
 
 async fn apply_pending(connection: &DatabaseConnection) -> Result<(), DbErr> {
@@ -289,7 +297,7 @@ pub(super) async fn assert_durable(connection: &DatabaseConnection) -> Result<()
     Ok(())
 }
 
-fn assert_sqlite_version(text: &str) -> Result<(), StorageError> {
+pub(super) fn assert_sqlite_version(text: &str) -> Result<(), StorageError> {
     let mut parts = text.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
     let mut next = || parts.next().unwrap_or(0);
     let (major, minor, patch) = SQLITE_VERSION_MIN;
@@ -301,7 +309,10 @@ fn assert_sqlite_version(text: &str) -> Result<(), StorageError> {
     )))
 }
 
-async fn read_one(connection: &DatabaseConnection, question: &str) -> Result<String, StorageError> {
+pub(super) async fn read_one(
+    connection: &DatabaseConnection,
+    question: &str,
+) -> Result<String, StorageError> {
     let statement = Statement::from_string(connection.get_database_backend(), question);
     let row = connection.query_one_raw(statement).await?;
     let row = row.ok_or_else(|| StorageError::Broken(format!("`{question}` gives no answer")))?;
@@ -318,23 +329,28 @@ pub(super) fn classify(error: &DbErr) -> StorageError {
         DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => return StorageError::Unavailable(text),
         _ => return StorageError::Broken(text),
     };
-    let sqlx::Error::Database(refused) = &**cause else {
-        return StorageError::Unavailable(text);
+    let refused = match &**cause {
+        sqlx::Error::Database(refused) => refused,
+        sqlx::Error::Decode(_)
+        | sqlx::Error::ColumnDecode { .. }
+        | sqlx::Error::ColumnIndexOutOfBounds { .. }
+        | sqlx::Error::ColumnNotFound(_)
+        | sqlx::Error::Encode(_) => return StorageError::Broken(text),
+        _ => return StorageError::Unavailable(text),
     };
     let code = refused.code().unwrap_or_default();
     if refused.is_unique_violation() {
         return StorageError::Conflict(text);
     }
     match (&*code, code.parse::<u32>().ok().map(|code| code & 0xff)) {
-        // PostgreSQL: serialization failure, deadlock.
-        ("40001" | "40P01", _) => StorageError::Conflict(text),
+        // PostgreSQL: serialization failure, deadlock. SQLite: what was read is no longer the newest.
+        ("40001" | "40P01" | "517", _) => StorageError::Conflict(text),
         // PostgreSQL: out of disk, memory or connections, cancelled or timed out, shutting down or starting.
         (code, _) if code.len() == 5 && ["53", "55", "57", "58", "08", "25"].contains(&&code[..2]) => {
             StorageError::Unavailable(text)
         }
-        // SQLite: busy, locked; then read-only, I/O error, full, can't open.
-        (code, Some(5 | 6)) if code.len() < 5 => StorageError::Conflict(text),
-        (code, Some(8 | 10 | 13 | 14)) if code.len() < 5 => StorageError::Unavailable(text),
+        // SQLite: busy or locked for longer than a writer waits; read-only, I/O error, full, can't open.
+        (code, Some(5 | 6 | 8 | 10 | 13 | 14)) if code.len() < 5 => StorageError::Unavailable(text),
         _ => StorageError::Broken(text),
     }
 }

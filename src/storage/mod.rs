@@ -17,6 +17,8 @@ mod ledger;
 mod log;
 mod outbox;
 mod rows;
+#[cfg(test)]
+mod tests;
 mod tokens;
 
 use std::ops::Deref;
