@@ -10,7 +10,7 @@
 //! | [`domain`] | what clicks, goals, conversions and decisions mean; pure |
 //! | [`storage`] | all SQL, on SQLite and PostgreSQL |
 //! | [`ingest`] | the one door: events in, verdicts out, committed in groups |
-//! | [`delivery`] | requests to others: a client that trusts no receiver |
+//! | [`delivery`] | outgoing postbacks: claimed, sent through a client that trusts no receiver, settled |
 //! | [`http`] | the edge: `/track/*`, `/click`, health and metrics |
 //! | [`cli`] | the commands, one file each |
 //! | [`configuration_file`] | the TOML file of `countersign apply` |

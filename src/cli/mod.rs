@@ -64,7 +64,7 @@ pub async fn run() -> anyhow::Result<()> {
     let settings = arguments.given.check()?;
     telemetry::start_log(&settings).map_err(|error| anyhow::anyhow!(error))?;
     let output = Output { json: arguments.json };
-    if matches!(arguments.command, Command::Token(_) | Command::Log(_)) {
+    if !matches!(arguments.command, Command::Serve | Command::Migrate | Command::Apply { .. }) {
         check_database_is_there(&settings)?;
     }
     match arguments.command {
