@@ -2,5 +2,13 @@
 //! share. Run them with `tests/with-postgres cargo test --test it`.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod apply;
+mod click;
+mod errors;
+mod hardening;
+mod postback_log;
+mod program;
+mod signature;
 mod support;
+mod tokens;
 mod track;

@@ -35,9 +35,19 @@ impl Server {
         Self { program, address, child }
     }
 
+    /// One with the test world, where it makes no difference on which database.
+    pub(crate) fn on_sqlite() -> Self {
+        Self::on(Database::sqlite())
+    }
+
     /// Its database.
     pub(crate) fn database(&self) -> &Database {
         &self.program.database
+    }
+
+    /// The id of its process.
+    pub(crate) fn process_id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Everything that it has logged, over all its lives.
@@ -153,7 +163,7 @@ impl Server {
 
     /// Asks it to stop with this signal, such as `TERM`.
     pub(crate) fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
+        let sent = Command::new("kill").args(["-s", name, &self.process_id().to_string()]).status().unwrap();
         assert!(sent.success());
     }
 
