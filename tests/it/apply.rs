@@ -48,7 +48,8 @@ on_both_databases! {
         let done = program.apply(&renamed).ok();
         assert_eq!(
             done,
-            "unchanged merchant acme\nunchanged token acme/configuration\nunchanged affiliate lotus\nchanged offer acme-offer\n"
+            "unchanged merchant acme\nunchanged token acme/configuration\nunchanged affiliate lotus\n\
+             changed offer acme-offer\n"
         );
         let other = "[[affiliate]]\nid = \"orchid\"\nname = \"Orchid\"\n";
         assert_eq!(program.apply(other).ok(), "created affiliate orchid\n");
@@ -64,7 +65,8 @@ on_both_databases! {
     async fn a_running_server_sees_a_change_within_two_seconds(server: Server) {
         let address = "/click?offer=fresh-offer&affiliate=lotus";
         server.get(address).await.refused(404, "offer_not_found", "offer");
-        let fresh = "[[offer]]\nid = \"fresh-offer\"\nmerchant = \"acme\"\nname = \"Fresh\"\nlanding_url = \"https://fresh.example/\"\n";
+        let fresh = "[[offer]]\nid = \"fresh-offer\"\nmerchant = \"acme\"\nname = \"Fresh\"\n\
+                     landing_url = \"https://fresh.example/\"\n";
         server.program.apply(fresh).ok();
         let applied = std::time::Instant::now();
         eventually("the offer is open", async || server.get(address).await.status == 302).await;

@@ -162,7 +162,8 @@ async fn a_body_cannot_smuggle_a_second_request() {
     let (click, other) = (server.click().await, server.click().await);
     let smuggled = format!("GET /track/conv?{} HTTP/1.1\r\nhost: x\r\n\r\n", query(&other, "ftd 5 EUR"));
     let chunked = format!(
-        "POST /track/conv?{} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\ncontent-length: 4\r\n\r\n0\r\n\r\n{smuggled}",
+        "POST /track/conv?{} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+         transfer-encoding: chunked\r\ncontent-length: 4\r\n\r\n0\r\n\r\n{smuggled}",
         query(&click, "ftd 5 EUR")
     );
     let answer = server.raw(chunked).await;

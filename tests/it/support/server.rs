@@ -143,6 +143,15 @@ impl Server {
         self.get(&format!("/track/conv-addchange?{}", query(click, words))).await
     }
 
+    /// Expects that `/track/conv` refuses this, and that nothing of it is recorded.
+    pub(crate) async fn refuses(&self, click: &str, words: &str, code: &str, parameter: &str) {
+        let before = self.database().count("conversion").await;
+        let answer = self.conv(click, words).await;
+        assert!((400..500).contains(&answer.status), "{words}: {}", answer.text);
+        answer.refused(answer.status, code, parameter);
+        assert_eq!(self.database().count("conversion").await, before, "{words}");
+    }
+
     /// Runs another command beside it, with the same settings.
     pub(crate) fn command(&self, arguments: &[&str]) -> super::Done {
         self.program.run(arguments)
