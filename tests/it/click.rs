@@ -113,7 +113,7 @@ on_both_databases! {
     }
 
     async fn a_link_may_carry_64_parameters_of_2_kib(server: Server) {
-        let parameters = |count: usize| (0..count).map(|at| format!("&p{at}=v")).collect::<String>();
+        let parameters = |count: usize| (0..count).map(|at| format!("&p{at}=v")).collect::<Vec<_>>().concat();
         assert_eq!(follow(&server, "acme-offer", &parameters(64)).await.status, 302);
         follow(&server, "acme-offer", &parameters(65)).await.refused(400, "malformed_query", "");
         assert_eq!(follow(&server, "acme-offer", &format!("&a={}", "v".repeat(2048))).await.status, 302);

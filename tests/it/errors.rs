@@ -250,7 +250,7 @@ on_both_databases! {
         for broken in ["", "[]", "{", "{} x", "5", r#"{"a": {"b": 1}}"#, r#"{"a": [1]}"#] {
             let address = format!("/track/conv?{body}");
             let answer = server.post(&address, "application/json", broken).await;
-            answer.refused(400, "malformed_query", if broken.contains("a") { "a" } else { "" });
+            answer.refused(400, "malformed_query", if broken.contains('a') { "a" } else { "" });
         }
     }
 

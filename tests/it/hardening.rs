@@ -132,7 +132,7 @@ async fn what_is_no_http_is_refused_and_hurts_nobody() {
     let server = Server::on_sqlite();
     let click = server.click().await;
     let target = format!("/track/conv?{}", query(&click, "ftd 5 EUR"));
-    let headers: String = (0..70).map(|at| format!("x-{at}: y\r\n")).collect();
+    let headers = (0..70).map(|at| format!("x-{at}: y\r\n")).collect::<Vec<_>>().concat();
     let requests = [
         (400, "GET\r\n\r\n".to_owned()),
         (400, format!("GET {target}\r\n\r\n")),

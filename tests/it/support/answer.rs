@@ -35,6 +35,7 @@ impl Answer {
     /// Expects a 200 whose conversion has these members; `duplicate` and `dry_run` are those of the answer itself.
     /// Returns the conversion.
     #[track_caller]
+    #[expect(clippy::needless_pass_by_value, reason = "it is written in place, as `json!({ .. })`")]
     pub(crate) fn ok(&self, expected: Value) -> Value {
         assert_eq!((self.status, self.header("content-type")), (200, "application/json"), "{}", self.text);
         assert_eq!(self.json["success"], true, "{}", self.text);
