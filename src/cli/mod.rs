@@ -1,8 +1,10 @@
 //! The commands: arguments in, one file each, text or JSON out.
 
 mod apply;
+mod deliveries;
 mod log;
 mod migrate;
+mod postback;
 mod token;
 
 use std::path::PathBuf;
@@ -38,6 +40,12 @@ enum Command {
     /// Merchants' verification tokens.
     #[command(subcommand)]
     Token(token::Command),
+    /// Outgoing postbacks: what was delivered, what waits, what was given up.
+    #[command(subcommand)]
+    Deliveries(deliveries::Command),
+    /// Postback endpoints: how they fare, and whether they work.
+    #[command(subcommand)]
+    Postback(postback::Command),
     /// The newest postbacks that were received, with what came of them.
     Log(log::Filter),
 }
@@ -56,6 +64,8 @@ pub async fn run() -> anyhow::Result<()> {
         Command::Migrate => migrate::run(&settings).await,
         Command::Apply { file } => apply::run(&settings, &file, output).await,
         Command::Token(command) => token::run(&settings, command, output).await,
+        Command::Deliveries(command) => deliveries::run(&settings, command, output).await,
+        Command::Postback(command) => postback::run(&settings, command, output).await,
         Command::Log(filter) => log::run(&settings, &filter, output).await,
     }
 }

@@ -1,12 +1,13 @@
 //! A writer: takes what waits, decides it, commits it, answers.
 
 use std::{
+    iter,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use metrics::{counter, histogram};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::{Answer, BATCH_EVENTS_MAX, Envelope, NotDecided, Submission};
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
     domain::{
         catalog::Catalog,
         decide::{Changes, Stamp, Verdict, decide},
-        ids::ConversionId,
+        ids::{ConversionId, DeliveryId},
         time::Timestamp,
         working_set::{Keys, WorkingSet},
     },
@@ -27,18 +28,30 @@ const ATTEMPTS_MAX: usize = 3;
 /// How long an event may wait for a writer. Whoever sent it has given up by then, and is told that nothing happened.
 const WAIT_MAX: Duration = Duration::from_secs(10);
 
+/// How long the database may take to come back and tell whether it has committed.
+const RESOLVE_MAX: Duration = Duration::from_secs(5);
+
+/// How long to wait before it is asked again.
+const RESOLVE_INTERVAL: Duration = Duration::from_millis(100);
+
 /// Writes the ledger, batch after batch.
 #[derive(Debug)]
 pub struct Writer {
     ledger: Ledger,
     catalog: watch::Sender<Arc<Catalog>>,
     clock: Arc<dyn Clock>,
+    deliveries_due: Arc<Notify>,
 }
 
 impl Writer {
-    /// On this ledger.
-    pub fn new(ledger: Ledger, catalog: watch::Sender<Arc<Catalog>>, clock: Arc<dyn Clock>) -> Self {
-        Self { ledger, catalog, clock }
+    /// On this ledger. Tells `deliveries_due` when there is something to deliver.
+    pub fn new(
+        ledger: Ledger,
+        catalog: watch::Sender<Arc<Catalog>>,
+        clock: Arc<dyn Clock>,
+        deliveries_due: Arc<Notify>,
+    ) -> Self {
+        Self { ledger, catalog, clock, deliveries_due }
     }
 
     /// Writes until the door is closed and nothing waits any more.
@@ -70,45 +83,72 @@ impl Writer {
             }
             // One event that can't be stored must not take the others with it.
             Err(StorageError::Conflict(_) | StorageError::Broken(_)) if batch.len() > 1 => {
-                for envelope in batch {
-                    Box::pin(self.write(vec![envelope])).await;
-                }
+                self.write_one_by_one(batch).await;
             }
-            Err(error) => {
-                let broken = matches!(error, StorageError::Broken(_));
-                tracing::error!(%error, events = batch.len(), "a batch was not recorded");
-                for envelope in batch {
-                    let why = if broken { NotDecided::Broken } else { NotDecided::StorageUnavailable };
-                    answer(envelope, Err(why));
+            Err(error) => refuse(batch, &error),
+        }
+    }
+
+    async fn write_one_by_one(&self, batch: Vec<Envelope>) {
+        let mut rest = batch.into_iter();
+        while let Some(envelope) = rest.next() {
+            match self.commit(&[&envelope.submission]).await {
+                Ok(mut answers) => {
+                    if let Some(verdict) = answers.pop() {
+                        answer(envelope, Ok(verdict));
+                    }
                 }
+                Err(error @ (StorageError::Conflict(_) | StorageError::Broken(_))) => {
+                    refuse([envelope], &error);
+                }
+                // To wait for a database that is away once for each of them could take minutes.
+                Err(error) => return refuse(iter::once(envelope).chain(rest), &error),
             }
         }
     }
 
     /// Decides and commits a batch; decides it again when somebody else was faster.
     async fn commit(&self, submissions: &[&Submission]) -> Result<Vec<Answer>, StorageError> {
+        let mut unknown: Option<(Trace, Vec<Answer>)> = None;
         let mut attempt = 1;
         loop {
-            let (trace, answers, error) = match self.attempt(submissions).await {
+            let error = match self.attempt(submissions).await {
                 Ok(answers) => return Ok(answers),
-                Err(Failed::Before(error)) => (None, Vec::new(), error),
-                Err(Failed::AtCommit { trace, answers, error }) => (Some(trace), answers, error),
+                Err(Failed::Before(error)) => error,
+                Err(Failed::AtCommit { trace, answers, error: error @ StorageError::CommitUnknown(_) }) => {
+                    unknown = Some((trace, answers));
+                    error
+                }
+                Err(Failed::AtCommit { error, .. }) => error,
             };
             counter!("countersign_batch_failures_total").increment(1);
-            match (&error, trace) {
-                (StorageError::CommitUnknown(_), Some(trace)) => {
-                    // Deciding again what was committed after all would count deposits twice.
-                    if self.ledger.has(&trace).await? {
-                        return Ok(answers);
-                    }
-                }
-                (StorageError::Conflict(_), _) => {}
-                _ => return Err(error),
+            // Deciding again what was committed after all would count deposits twice. Should the commit come to its
+            // end only after this look, the next attempt runs into the rows of its own requests, and looks again.
+            if let Some((trace, answers)) = &unknown
+                && self.was_committed(trace).await?
+            {
+                return Ok(answers.clone());
             }
-            if attempt == ATTEMPTS_MAX {
+            let again = matches!(error, StorageError::Conflict(_) | StorageError::CommitUnknown(_));
+            if !again || attempt == ATTEMPTS_MAX {
                 return Err(error);
             }
             attempt += 1;
+        }
+    }
+
+    /// Whether the batch that left this trace was committed; a database that is away is given some time to come back
+    /// and tell, because those who wait can't safely send a deposit without a transaction id again.
+    async fn was_committed(&self, trace: &Trace) -> Result<bool, StorageError> {
+        let asked = Instant::now();
+        loop {
+            match self.ledger.has(trace).await {
+                Ok(found) => return Ok(found),
+                Err(error) if asked.elapsed() > RESOLVE_MAX => {
+                    return Err(StorageError::CommitUnknown(error.to_string()));
+                }
+                Err(_) => tokio::time::sleep(RESOLVE_INTERVAL).await,
+            }
         }
     }
 
@@ -123,7 +163,12 @@ impl Writer {
         let written = batch.commit(&writes).await;
         histogram!("countersign_write_seconds").record(committing.elapsed());
         match written {
-            Ok(()) => Ok(answers),
+            Ok(()) => {
+                if writes.owes_deliveries() {
+                    self.deliveries_due.notify_one();
+                }
+                Ok(answers)
+            }
             Err(error) => Err(Failed::AtCommit { trace: writes.trace(), answers, error }),
         }
     }
@@ -185,7 +230,7 @@ fn decide_all(
             Err(refusal) => (Verdict::Refused(refusal.clone()), Changes::default()),
         };
         known.apply(&changes);
-        writes.add(changes);
+        writes.add(changes, now, || DeliveryId::new(new_uuid(now)));
         let answer = (submission.render)(request, &verdict);
         if let Some(row) = log_row(submission, &answer, now) {
             writes.add_log(row);
@@ -212,6 +257,18 @@ fn log_row(submission: &Submission, answer: &Answer, now: Timestamp) -> Option<L
         address: entry.address.clone(),
         duration_us: i64::try_from(entry.received.elapsed().as_micros()).unwrap_or(i64::MAX),
     })
+}
+
+/// Tells whoever waits that nothing was recorded, or that nobody knows.
+fn refuse(envelopes: impl IntoIterator<Item = Envelope>, error: &StorageError) {
+    let broken = matches!(error, StorageError::Broken(_));
+    let why = if broken { NotDecided::Broken } else { NotDecided::StorageUnavailable };
+    let mut events = 0_usize;
+    for envelope in envelopes {
+        answer(envelope, Err(why));
+        events += 1;
+    }
+    tracing::error!(%error, events, "a batch was not recorded");
 }
 
 fn answer(envelope: Envelope, answer: Result<Answer, NotDecided>) {

@@ -1,7 +1,7 @@
 //! Where the databases differ: how to connect safely, what their errors mean, how a set of rows is handed over.
 //! Nothing outside this file asks which database it is.
 
-use std::{fmt, fs, os::unix::fs::DirBuilderExt, path::PathBuf, str::FromStr, time::Duration};
+use std::{fmt, fs, os::unix::fs::DirBuilderExt, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
@@ -12,6 +12,7 @@ use sqlx::{
     Connection,
     sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::{
     StorageError,
@@ -86,11 +87,32 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
+/// One writer after the other, in the order of their asking. SQLite has one write lock and no queue before it: whoever
+/// finds it taken sleeps and tries again, and a busy writer could starve the others. PostgreSQL needs no such thing.
+#[derive(Clone, Debug)]
+pub(super) struct WriteTurn(Option<Arc<Mutex<()>>>);
+
+impl WriteTurn {
+    pub(super) fn new(url: &DatabaseUrl) -> Self {
+        Self(url.file().map(|_| Arc::default()))
+    }
+
+    /// Waits for the turn; it ends when the guard is dropped.
+    pub(super) async fn wait(&self) -> Option<OwnedMutexGuard<()>> {
+        match &self.0 {
+            Some(turn) => Some(Arc::clone(turn).lock_owned().await),
+            None => None,
+        }
+    }
+}
+
 /// What connections are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// One connection that writes the ledger, batch after batch.
     Ledger,
+    /// One connection that claims and settles deliveries.
+    Outbox,
     /// One connection that writes configuration, in short transactions.
     Settings,
     /// A few that only read.
@@ -100,7 +122,7 @@ pub enum Role {
 impl Role {
     const fn connections_max(self) -> u32 {
         match self {
-            Self::Ledger | Self::Settings => 1,
+            Self::Ledger | Self::Outbox | Self::Settings => 1,
             Self::Reader => 4,
         }
     }
@@ -110,12 +132,19 @@ impl Role {
     const fn patience(self) -> Duration {
         match self {
             Self::Ledger => Duration::from_millis(900),
-            Self::Settings | Self::Reader => Duration::from_secs(3),
+            Self::Outbox | Self::Settings | Self::Reader => Duration::from_secs(3),
         }
     }
 }
 
 pub(super) async fn connect(url: &DatabaseUrl, role: Role) -> Result<DatabaseConnection, StorageError> {
+    url.make_folder()?;
+    let mut options = connect_options(url, role);
+    guard_against_broken_transactions(&mut options);
+    Ok(Database::connect(options).await?)
+}
+
+pub(super) fn connect_options(url: &DatabaseUrl, role: Role) -> ConnectOptions {
     let mut options = ConnectOptions::new(&url.0);
     options
         .max_connections(role.connections_max())
@@ -123,7 +152,6 @@ pub(super) async fn connect(url: &DatabaseUrl, role: Role) -> Result<DatabaseCon
         .acquire_timeout(role.patience())
         .test_before_acquire(false)
         .sqlx_logging(false);
-    url.make_folder()?;
     options.map_sqlx_sqlite_opts(move |options| {
         let options = options
             .create_if_missing(role != Role::Reader)
@@ -133,13 +161,13 @@ pub(super) async fn connect(url: &DatabaseUrl, role: Role) -> Result<DatabaseCon
             .busy_timeout(BUSY_TIMEOUT);
         match role {
             Role::Ledger => options.pragma("cache_size", "-24576"),
-            Role::Settings => options,
+            Role::Outbox | Role::Settings => options,
             Role::Reader => options.pragma("query_only", "on"),
         }
     });
     options.map_sqlx_postgres_opts(move |options| {
         let options = options.application_name("countersign");
-        if role != Role::Ledger {
+        if !matches!(role, Role::Ledger | Role::Outbox) {
             return options;
         }
         // A plan that was made while the tables were small, and then kept, reads them whole for ever after. The
@@ -150,12 +178,13 @@ pub(super) async fn connect(url: &DatabaseUrl, role: Role) -> Result<DatabaseCon
             ("enable_mergejoin", "off"),
             ("enable_bitmapscan", "off"),
             ("plan_cache_mode", "force_generic_plan"),
+            // Plans without the ways above look so dear that they would be compiled, for longer than they run.
+            ("jit", "off"),
             ("statement_timeout", STATEMENT_TIMEOUT),
             ("idle_in_transaction_session_timeout", "60s"),
         ])
     });
-    guard_against_broken_transactions(&mut options);
-    Ok(Database::connect(options).await?)
+    options
 }
 
 /// A connection can come back to its pool inside a transaction that nobody will commit: after SQLite has rolled back
@@ -186,6 +215,14 @@ pub(super) fn write_transaction() -> TransactionOptions {
     }
 }
 
+/// What ends a query that takes rows which nobody else is taking just now.
+pub(super) fn skip_locked(connection: &impl ConnectionTrait) -> &'static str {
+    match connection.get_database_backend() {
+        DbBackend::Sqlite => "",
+        _ => "FOR UPDATE SKIP LOCKED",
+    }
+}
+
 /// What ends a query whose rows are to be locked until the transaction ends, in the order of the column `c.id`, so that
 /// two transactions never wait for each other. SQLite has locked the whole file already.
 pub(super) fn row_lock(connection: &impl ConnectionTrait) -> &'static str {
@@ -209,7 +246,10 @@ pub(super) async fn migrate(url: &DatabaseUrl) -> Result<(), StorageError> {
     // The lock of PostgreSQL is the session's, and the pool holds just this one session: it ends with the pool.
     let migrated = apply_pending(&connection).await;
     let _ = connection.close().await;
-    migrated.map_err(|error| StorageError::Unsafe(format!("the database was not migrated: {error}")))
+    migrated.map_err(|error| match classify(&error) {
+        away @ (StorageError::Unavailable(_) | StorageError::Conflict(_)) => away,
+        _ => StorageError::Unsafe(format!("the database was not migrated: {error}")),
+    })
 }
 
 async fn apply_pending(connection: &DatabaseConnection) -> Result<(), DbErr> {
@@ -257,7 +297,7 @@ pub(super) async fn assert_durable(connection: &DatabaseConnection) -> Result<()
     Ok(())
 }
 
-fn assert_sqlite_version(text: &str) -> Result<(), StorageError> {
+pub(super) fn assert_sqlite_version(text: &str) -> Result<(), StorageError> {
     let mut parts = text.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
     let mut next = || parts.next().unwrap_or(0);
     let (major, minor, patch) = SQLITE_VERSION_MIN;
@@ -269,7 +309,10 @@ fn assert_sqlite_version(text: &str) -> Result<(), StorageError> {
     )))
 }
 
-async fn read_one(connection: &DatabaseConnection, question: &str) -> Result<String, StorageError> {
+pub(super) async fn read_one(
+    connection: &DatabaseConnection,
+    question: &str,
+) -> Result<String, StorageError> {
     let statement = Statement::from_string(connection.get_database_backend(), question);
     let row = connection.query_one_raw(statement).await?;
     let row = row.ok_or_else(|| StorageError::Broken(format!("`{question}` gives no answer")))?;
@@ -286,23 +329,28 @@ pub(super) fn classify(error: &DbErr) -> StorageError {
         DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => return StorageError::Unavailable(text),
         _ => return StorageError::Broken(text),
     };
-    let sqlx::Error::Database(refused) = &**cause else {
-        return StorageError::Unavailable(text);
+    let refused = match &**cause {
+        sqlx::Error::Database(refused) => refused,
+        sqlx::Error::Decode(_)
+        | sqlx::Error::ColumnDecode { .. }
+        | sqlx::Error::ColumnIndexOutOfBounds { .. }
+        | sqlx::Error::ColumnNotFound(_)
+        | sqlx::Error::Encode(_) => return StorageError::Broken(text),
+        _ => return StorageError::Unavailable(text),
     };
     let code = refused.code().unwrap_or_default();
     if refused.is_unique_violation() {
         return StorageError::Conflict(text);
     }
     match (&*code, code.parse::<u32>().ok().map(|code| code & 0xff)) {
-        // PostgreSQL: serialization failure, deadlock.
-        ("40001" | "40P01", _) => StorageError::Conflict(text),
+        // PostgreSQL: serialization failure, deadlock. SQLite: what was read is no longer the newest.
+        ("40001" | "40P01" | "517", _) => StorageError::Conflict(text),
         // PostgreSQL: out of disk, memory or connections, cancelled or timed out, shutting down or starting.
         (code, _) if code.len() == 5 && ["53", "55", "57", "58", "08", "25"].contains(&&code[..2]) => {
             StorageError::Unavailable(text)
         }
-        // SQLite: busy, locked; then read-only, I/O error, full, can't open.
-        (code, Some(5 | 6)) if code.len() < 5 => StorageError::Conflict(text),
-        (code, Some(8 | 10 | 13 | 14)) if code.len() < 5 => StorageError::Unavailable(text),
+        // SQLite: busy or locked for longer than a writer waits; read-only, I/O error, full, can't open.
+        (code, Some(5 | 6 | 8 | 10 | 13 | 14)) if code.len() < 5 => StorageError::Unavailable(text),
         _ => StorageError::Broken(text),
     }
 }

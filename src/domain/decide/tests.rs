@@ -1,8 +1,8 @@
 //! Every rule of `decide` as a row: what happened before, what comes now, and the verdict.
 
-mod ledger;
-mod properties;
-mod world;
+pub(crate) mod ledger;
+pub(crate) mod properties;
+pub(crate) mod world;
 
 use world::World;
 

@@ -15,15 +15,15 @@ use crate::domain::{
 
 /// A database in memory: insert, compare and set, append; and loading as exactly as [`Keys`] asks for it.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Ledger {
-    pub(super) clicks: BTreeMap<ClickId, Click>,
-    pub(super) conversions: Vec<Conversion>,
-    pub(super) history: Vec<StatusEvent>,
+pub(crate) struct Ledger {
+    pub(crate) clicks: BTreeMap<ClickId, Click>,
+    pub(crate) conversions: Vec<Conversion>,
+    pub(crate) history: Vec<StatusEvent>,
 }
 
 impl Ledger {
     /// Writes, and panics where a write would not fit what stands there.
-    pub(super) fn apply(&mut self, changes: &Changes) {
+    pub(crate) fn apply(&mut self, changes: &Changes) {
         for new in &changes.clicks {
             let before = self.clicks.insert(new.click.id.clone(), new.click.clone());
             assert_eq!(before, None, "a click is recorded once");
@@ -41,12 +41,12 @@ impl Ledger {
         self.history.extend(changes.history.iter().cloned());
     }
 
-    pub(super) fn history_of(&self, id: ConversionId) -> impl Iterator<Item = &StatusEvent> {
+    pub(crate) fn history_of(&self, id: ConversionId) -> impl Iterator<Item = &StatusEvent> {
         self.history.iter().filter(move |step| step.conversion == id)
     }
 
     /// What a batch that begins at `now` may know: what its keys ask for, and nothing else.
-    pub(super) fn load(&self, keys: &Keys, now: Timestamp) -> WorkingSet {
+    pub(crate) fn load(&self, keys: &Keys, now: Timestamp) -> WorkingSet {
         let mut loaded = BTreeSet::new();
         for conversion in &self.conversions {
             let key = |id: &TransactionId| (conversion.merchant.clone(), conversion.goal.clone(), id.clone());

@@ -14,7 +14,7 @@ use crate::domain::{
 };
 
 /// Milliseconds that pass before a line, and the line; see `world` for the language.
-type Step = (i64, String);
+pub(crate) type Step = (i64, String);
 
 /// Some merchant's message. Few players, few words, so that messages meet each other.
 fn message() -> impl Strategy<Value = String> {
@@ -31,7 +31,7 @@ fn message() -> impl Strategy<Value = String> {
 }
 
 /// A stream, in the middle of which the player `acme-3` clicks.
-fn stream() -> impl Strategy<Value = Vec<Step>> {
+pub(crate) fn stream() -> impl Strategy<Value = Vec<Step>> {
     let wait = select(vec![0, 0, 0, 1, 20_000, 60_000]);
     (vec((wait, message()), 1..50), any::<prop::sample::Index>()).prop_map(|(mut steps, middle)| {
         steps.insert(middle.index(steps.len()), (0, String::from("click acme-3 acme lotus")));
@@ -40,7 +40,7 @@ fn stream() -> impl Strategy<Value = Vec<Step>> {
 }
 
 /// The events of those steps that can be read, stamped.
-fn events(world: &mut World, steps: &[Step]) -> Vec<(Event, Stamp)> {
+pub(crate) fn events(world: &mut World, steps: &[Step]) -> Vec<(Event, Stamp)> {
     let mut events = Vec::new();
     for (wait, line) in steps {
         world.now = world.now.plus_millis(*wait);
@@ -66,7 +66,7 @@ fn submit(catalog: &Catalog, ledger: &mut Ledger, batch: &[(Event, Stamp)]) -> V
 }
 
 /// Plays a stream, one event a batch.
-fn play(steps: &[Step]) -> (World, Vec<(Event, Stamp, Verdict, Changes)>) {
+pub(crate) fn play(steps: &[Step]) -> (World, Vec<(Event, Stamp, Verdict, Changes)>) {
     let mut world = World::new();
     let mut played = Vec::new();
     for (event, stamp) in events(&mut world, steps) {
@@ -84,7 +84,7 @@ fn is_safe_to_retry(postback: &Postback, conversion: &Conversion) -> bool {
 }
 
 /// A verdict without the extra parameters, which a conversion carries only in the batch that recorded it.
-fn facts(verdict: &Verdict) -> Verdict {
+pub(crate) fn facts(verdict: &Verdict) -> Verdict {
     let mut verdict = verdict.clone();
     if let Verdict::Accepted { conversion, .. } = &mut verdict {
         conversion.extra = Params::new();

@@ -27,16 +27,16 @@ use crate::domain::{
 };
 
 /// Everything that is configured and recorded, and the clock.
-pub(super) struct World {
-    pub(super) catalog: Catalog,
-    pub(super) ledger: Ledger,
-    pub(super) now: Timestamp,
+pub(crate) struct World {
+    pub(crate) catalog: Catalog,
+    pub(crate) ledger: Ledger,
+    pub(crate) now: Timestamp,
     events: u128,
 }
 
 impl World {
     /// With two players of each merchant, such as `acme-1` and `acme-2`.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut world =
             Self { catalog: fixture::catalog(), ledger: Ledger::default(), now: fixture::NOW, events: 0 };
         let merchants: Vec<_> = world.catalog.merchants.keys().cloned().collect();
@@ -49,12 +49,12 @@ impl World {
     }
 
     /// Changes a merchant's settings.
-    pub(super) fn configure(&mut self, merchant: &str, change: impl FnOnce(&mut Merchant)) {
+    pub(crate) fn configure(&mut self, merchant: &str, change: impl FnOnce(&mut Merchant)) {
         change(Arc::make_mut(self.catalog.merchants.get_mut(merchant).unwrap()));
     }
 
     /// Reads a line, as an event or as the refusal that the sender gets at once.
-    pub(super) fn read(&self, line: &str) -> Result<Event, Refusal> {
+    pub(crate) fn read(&self, line: &str) -> Result<Event, Refusal> {
         if let Some(click) = line.strip_prefix("click ") {
             return Ok(Event::Click(click_request(click)));
         }
@@ -82,14 +82,14 @@ impl World {
     }
 
     /// Numbers what comes: the conversion of the first event is `#1`.
-    pub(super) fn stamp(&mut self) -> Stamp {
+    pub(crate) fn stamp(&mut self) -> Stamp {
         self.events += 1;
         let id = Uuid::from_u128(self.events);
         Stamp { at: self.now, request: RequestId::new(id), conversion: ConversionId::new(id) }
     }
 
     /// Decides one event by nothing but what it may load, and records what follows.
-    pub(super) fn submit(&mut self, event: &Event) -> (Verdict, Changes) {
+    pub(crate) fn submit(&mut self, event: &Event) -> (Verdict, Changes) {
         let stamp = self.stamp();
         let keys = Keys::of(&self.catalog, [event]);
         let known = self.ledger.load(&keys, stamp.at);
@@ -99,7 +99,7 @@ impl World {
     }
 
     /// Lets a line happen, and shows what came of it.
-    pub(super) fn tell(&mut self, line: &str) -> String {
+    pub(crate) fn tell(&mut self, line: &str) -> String {
         if let Some(millis) = line.strip_prefix("wait ") {
             self.now = self.now.plus_millis(millis.parse().unwrap());
             return String::from("waited");
@@ -131,7 +131,7 @@ fn owned((name, value): (&str, &str)) -> (String, String) {
 }
 
 /// A verdict as the tables write it: `recorded #1 ftd 100.00 EUR pending`, `click_not_found click_id`.
-pub(super) fn shown(verdict: &Verdict) -> String {
+pub(crate) fn shown(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Clicked { click, url } => format!("clicked {click} {url}"),
         Verdict::Refused(Refusal { code, parameter, .. }) => {
