@@ -176,8 +176,9 @@ impl Given {
             && secret.is_none()
             && self.secret.as_ref().is_none_or(String::is_empty)
         {
-            mistakes.0.push("COUNTERSIGN_SECRET: with PostgreSQL, set it to the same long random text for every process, \
-                             for example from `openssl rand -hex 32`".into());
+            let mistake = "COUNTERSIGN_SECRET: with PostgreSQL, set it to the same long random text for every \
+                           process, for example from `openssl rand -hex 32`";
+            mistakes.0.push(mistake.to_owned());
         }
         let settings = (|| {
             Some(Settings {
