@@ -1,7 +1,14 @@
 //! Where the databases differ: how to connect safely, what their errors mean, how a set of rows is handed over.
 //! Nothing outside this file asks which database it is.
 
-use std::{fmt, fs, os::unix::fs::DirBuilderExt, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
+use std::{
+    fmt, fs,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::PathBuf,
+    str::FromStr,
+    sync::Arc,
+    time::Duration,
+};
 
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
@@ -58,19 +65,20 @@ impl DatabaseUrl {
         Some(PathBuf::from(path.split('?').next().unwrap_or(path)))
     }
 
-    /// Makes the folder of an embedded database, for its user alone.
+    /// Makes the folder and the file of an embedded database, for its user alone. SQLite gives the files beside it the
+    /// same permissions.
     ///
     /// # Errors
     /// [`StorageError::Unavailable`] if that can't be done.
-    pub fn make_folder(&self) -> Result<(), StorageError> {
-        let file = self.file().unwrap_or_default();
-        let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists())
-        else {
-            return Ok(());
-        };
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| {
-            StorageError::Unavailable(format!("the folder {} can't be made: {error}", folder.display()))
-        })
+    pub fn make_file(&self) -> Result<(), StorageError> {
+        let Some(file) = self.file() else { return Ok(()) };
+        let failed = |error| StorageError::Unavailable(format!("{} can't be made: {error}", file.display()));
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists());
+        if let Some(folder) = folder {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+        }
+        let opened = fs::OpenOptions::new().append(true).create(true).mode(0o600).open(&file);
+        opened.map(drop).map_err(failed)
     }
 
     /// The address without user, password and options, for people.
@@ -138,7 +146,7 @@ impl Role {
 }
 
 pub(super) async fn connect(url: &DatabaseUrl, role: Role) -> Result<DatabaseConnection, StorageError> {
-    url.make_folder()?;
+    url.make_file()?;
     let mut options = connect_options(url, role);
     guard_against_broken_transactions(&mut options);
     Ok(Database::connect(options).await?)

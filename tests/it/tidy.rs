@@ -14,11 +14,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("ingest", &["clock", "domain", "storage"]),
     ("delivery", &["clock", "domain", "storage"]),
     ("http", &["clock", "domain", "ingest", "storage"]),
-    ("config", &["clock", "domain", "storage"]),
+    ("config", &["clock", "delivery", "domain", "storage"]),
     ("configuration_file", &["config", "domain", "storage"]),
     ("telemetry", &["config"]),
     ("app", &["clock", "config", "delivery", "domain", "http", "ingest", "storage", "telemetry"]),
-    ("cli", &["app", "clock", "config", "configuration_file", "domain", "storage", "telemetry"]),
+    ("cli", &["app", "clock", "config", "configuration_file", "delivery", "domain", "storage", "telemetry"]),
     ("main", &[]),
     ("lib", &[]),
 ];
