@@ -45,7 +45,13 @@ pub struct Given {
     #[arg(long, global = true, env = "COUNTERSIGN_SECRET", hide_env_values = true)]
     secret: Option<String>,
     /// Address ranges, separated by commas, whose `X-Forwarded-For` is believed.
-    #[arg(long, global = true, env = "COUNTERSIGN_TRUSTED_PROXIES", default_value = "")]
+    #[arg(
+        long,
+        global = true,
+        env = "COUNTERSIGN_TRUSTED_PROXIES",
+        default_value = "",
+        hide_default_value = true
+    )]
     trusted_proxies: String,
     /// What is logged: a level, or a filter such as `info,countersign::http=debug`.
     #[arg(long, global = true, env = "COUNTERSIGN_LOG", default_value = "info")]
