@@ -208,8 +208,8 @@ fn guard_against_broken_transactions(options: &mut ConnectOptions) {
     });
     options.map_sqlx_postgres_before_acquire(|connection, _| {
         Box::pin(async move {
-            // Outside a transaction a statement is one of its own, and both times are the same. (A `ROLLBACK` to be sure
-            // would fill the server's log with warnings.)
+            // Outside a transaction a statement is one of its own, and both times are the same. (A `ROLLBACK` to be
+            // sure would fill the server's log with warnings.)
             let alone =
                 sqlx::raw_sql("SELECT now() = statement_timestamp()").fetch_one(&mut *connection).await?;
             Ok(alone.try_get(0)? && !connection.is_in_transaction())
