@@ -246,13 +246,11 @@ pub(super) fn row_lock(connection: &impl ConnectionTrait) -> &'static str {
 pub(super) async fn migrate(url: &DatabaseUrl) -> Result<(), StorageError> {
     let connection = connect(url, Role::Settings).await?;
     assert_durable(&connection).await?;
-    let _turn = match url.file() {
-        Some(file) => Some(wait_for_turn(file.with_extension("migrate.lock")).await?),
-        None => {
-            let lock = format!("SELECT pg_advisory_lock({MIGRATION_LOCK})");
-            connection.execute_unprepared(&lock).await?;
-            None
-        }
+    let _turn = if let Some(file) = url.file() {
+        Some(wait_for_turn(file.with_extension("migrate.lock")).await?)
+    } else {
+        connection.execute_unprepared(&format!("SELECT pg_advisory_lock({MIGRATION_LOCK})")).await?;
+        None
     };
     // The lock of PostgreSQL is the session's, and the pool holds just this one session: it ends with the pool.
     let migrated = apply_pending(&connection).await;
