@@ -10,6 +10,7 @@
 mod backend;
 mod bulk;
 mod catalog;
+mod cells;
 mod configuration;
 mod endpoints;
 mod entity;

@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::{
     EndpointHealth, Storage, StorageError, Write,
     backend::{self, WriteTurn},
-    bulk::{self, Cells, Column, columns},
-    catalog,
+    bulk, catalog,
+    cells::{Cells, Column, columns},
     endpoints::{read_health, write_health},
     rows::{CONVERSION_SELECTED, Reading, known, params, read_conversion, text, text_or_null},
 };
