@@ -109,11 +109,12 @@ impl Writer {
             let error = match self.attempt(submissions).await {
                 Ok(answers) => return Ok(answers),
                 Err(Failed::Before(error)) => error,
-                Err(Failed::AtCommit { trace, answers, error: error @ StorageError::CommitUnknown(_) }) => {
-                    unknown = Some((trace, answers));
+                Err(Failed::AtCommit { trace, answers, error }) => {
+                    if matches!(error, StorageError::CommitUnknown(_)) {
+                        unknown = Some((trace, answers));
+                    }
                     error
                 }
-                Err(Failed::AtCommit { error, .. }) => error,
             };
             counter!("countersign_batch_failures_total").increment(1);
             // Deciding again what was committed after all would count deposits twice. Should the commit come to its

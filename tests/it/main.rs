@@ -2,5 +2,6 @@
 //! share. Run them with `tests/with-postgres cargo test --test it`.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod faults;
 mod support;
 mod track;
