@@ -26,6 +26,7 @@ use crate::domain::{
 /// The write connection of one writer.
 #[derive(Debug)]
 pub struct Ledger {
+    url: DatabaseUrl,
     connection: DatabaseConnection,
     sealer: Sealer,
 }
@@ -90,7 +91,17 @@ impl Ledger {
     pub async fn open(url: &DatabaseUrl, sealer: Sealer) -> Result<Self, StorageError> {
         let connection = backend::connect(url, Role::Ledger).await?;
         backend::assert_durable(&connection).await?;
-        Ok(Self { connection, sealer })
+        Ok(Self { url: url.clone(), connection, sealer })
+    }
+
+    /// Connects anew, and leaves a connection behind on which the database has fallen silent: nobody can tell when the
+    /// system will give it up.
+    ///
+    /// # Errors
+    /// [`StorageError`]; then the old connection stays.
+    pub async fn reconnect(&mut self) -> Result<(), StorageError> {
+        self.connection = backend::connect(&self.url, Role::Ledger).await?;
+        Ok(())
     }
 
     /// Opens a batch: one write transaction.

@@ -21,6 +21,8 @@ enum Cut {
     AfterTheServer,
     /// The same, and the next connections break as well.
     AfterTheServerWhichStaysAway { connections: u32 },
+    /// The server has committed, and then nothing comes any more, not even an end.
+    IntoSilence,
 }
 
 /// Stands between the program and the server.
@@ -75,8 +77,10 @@ async fn forward(
                 if let Some(cut) = cut {
                     // Its answer to COMMIT, which nobody will ever hear.
                     server.read(&mut answered).await?;
-                    if let Cut::AfterTheServerWhichStaysAway { connections } = cut {
-                        *away.lock().unwrap() = connections;
+                    match cut {
+                        Cut::AfterTheServerWhichStaysAway { connections } => *away.lock().unwrap() = connections,
+                        Cut::IntoSilence => std::future::pending().await,
+                        Cut::BeforeTheServer | Cut::AfterTheServer => {}
                     }
                     return Ok(());
                 }
@@ -130,4 +134,9 @@ async fn a_deposit_whose_commit_was_not_confirmed_is_counted_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deposit_is_counted_once_though_the_database_is_away_after_its_commit() {
     check_counted_once(Cut::AfterTheServerWhichStaysAway { connections: 5 }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deposit_is_counted_once_though_the_database_falls_silent_at_its_commit() {
+    check_counted_once(Cut::IntoSilence).await;
 }
