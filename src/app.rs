@@ -109,23 +109,25 @@ pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
     stop.cancel();
     server.await?;
     background.shutdown().await;
-    // Losing the last uses of tokens would only make a date older.
-    let _ = base.storage.note_use(&edge.token_uses.take()).await;
+    let uses = edge.token_uses.take();
     // The door closes with its last handle; the writers commit what waits behind it and end.
     drop(edge);
-    let drained =
-        tokio::time::timeout(DRAIN_TIMEOUT, async { while writers.join_next().await.is_some() {} }).await;
-    base.storage.close().await;
-    match (failed, drained) {
-        (Some(ended), _) => bail!("a writer ended: {ended:?}; start again, what was acknowledged is there"),
-        (None, Err(_)) => {
-            bail!("the database did not take the last events in time; none of them was acknowledged")
-        }
-        (None, Ok(())) => {
-            tracing::info!("stopped");
-            Ok(())
-        }
+    let finished = async {
+        let drained = async { while writers.join_next().await.is_some() {} };
+        // Losing the last uses of tokens would only make a date older.
+        let (_, ()) = tokio::join!(base.storage.note_use(&uses), drained);
+        base.storage.close().await;
+    };
+    // A database that is away may keep all of this waiting.
+    let _ = tokio::time::timeout(DRAIN_TIMEOUT, finished).await;
+    if let Some(ended) = failed {
+        bail!("a writer ended: {ended:?}; start again, what was acknowledged is there");
     }
+    if !writers.is_empty() {
+        bail!("the database did not take the last events in time; none of them was acknowledged");
+    }
+    tracing::info!("stopped");
+    Ok(())
 }
 
 fn stop_on_signal(stop: &CancellationToken) -> anyhow::Result<()> {

@@ -76,7 +76,7 @@ async fn forward(
                 server.write_all(request).await?;
                 if let Some(cut) = cut {
                     // Its answer to COMMIT, which nobody will ever hear.
-                    server.read(&mut answered).await?;
+                    let _unheard = server.read(&mut answered).await?;
                     match cut {
                         Cut::AfterTheServerWhichStaysAway { connections } => *away.lock().unwrap() = connections,
                         Cut::IntoSilence => std::future::pending().await,

@@ -15,7 +15,7 @@ on_both_databases! {
         let mut acknowledged = Acknowledged::default();
         for cycle in 0..CYCLES {
             let load = Load::start(server.address, 64);
-            let enough = 64 + cycle * 7;
+            let enough = 40 + cycle * 3;
             eventually("the load is answered", async || load.answered() >= enough).await;
             server.kill();
             let fresh = load.finish().await;
@@ -24,7 +24,7 @@ on_both_databases! {
             acknowledged.extend(fresh);
             check(server.database(), &acknowledged).await;
         }
-        assert!(acknowledged.recorded.len() > 64 * CYCLES, "{}", acknowledged.recorded.len());
+        assert!(acknowledged.recorded.len() > 40 * CYCLES, "{}", acknowledged.recorded.len());
         assert_eq!(acknowledged.put_off, 0);
     }
 }

@@ -128,6 +128,18 @@ async fn a_server_waits_for_a_database_that_is_away_when_it_starts() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_stops_though_its_database_is_away() {
+    let Some(cluster) = Cluster::start("") else { return };
+    let mut server = Server::on(cluster.database().await);
+    let click = server.click().await;
+    assert_eq!(server.conv(&click, "ftd 100 EUR").await.status, 200);
+    cluster.cut();
+    server.conv(&click, "ftd 100 EUR").await.refused(503, "storage_unavailable", "");
+    server.stop().await;
+    cluster.resume("");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_could_lose_what_it_has_committed_is_refused() {
     let Some(cluster) = Cluster::start("-c fsync=off") else { return };
     let database = cluster.database().await;
