@@ -12,7 +12,7 @@ use anyhow::{Context, anyhow, bail};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
-    sync::watch,
+    sync::{Notify, watch},
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     clock::{Clock, SystemClock},
     config::Settings,
+    delivery::{self, Engine, client::Client},
     domain::{catalog::Catalog, sealed::Sealer, token::TokenDigester},
     http::{self, Edge},
     ingest::{Ingest, publish},
@@ -43,8 +44,6 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 pub struct Base {
     /// Configuration, tokens, reading.
     pub storage: Storage,
-    /// Seals secrets at rest.
-    pub sealer: Sealer,
     /// Recognises tokens.
     pub digester: TokenDigester,
 }
@@ -59,9 +58,9 @@ impl Base {
         let secret = secret.expose().as_bytes();
         let (sealer, digester) = (Sealer::derive(secret), TokenDigester::new(secret));
         Storage::migrate(&settings.database_url).await?;
-        let storage = Storage::open(&settings.database_url, sealer.clone()).await?;
+        let storage = Storage::open(&settings.database_url, sealer).await?;
         storage.check_secret(&digester.digest("countersign")).await?;
-        Ok(Self { storage, sealer, digester })
+        Ok(Self { storage, digester })
     }
 }
 
@@ -77,8 +76,18 @@ pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let Some(base) = wait_for_database(settings, &stop).await? else { return Ok(()) };
     let catalog = watch::Sender::new(Arc::new(base.storage.catalog().await?));
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let ledgers = open_ledgers(settings, &base).await?;
-    let (ingest, mut writers) = Ingest::open(ledgers, &catalog, &clock);
+    let deliveries_due = Arc::new(Notify::new());
+    let ledgers = open_ledgers(settings, &base.storage).await?;
+    let (ingest, mut writers) = Ingest::open(ledgers, &catalog, &clock, &deliveries_due);
+    let engine = Engine {
+        outbox: base.storage.open_outbox().await?,
+        catalog: catalog.subscribe(),
+        client: delivery_client(settings)?,
+        clock: Arc::clone(&clock),
+        schedule: settings.delivery_schedule.clone(),
+        limits: settings.delivery_limits,
+        due: deliveries_due,
+    };
     let listener = TcpListener::bind(settings.listen)
         .await
         .with_context(|| format!("can't listen on {}", settings.listen))?;
@@ -100,6 +109,7 @@ pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
     background.spawn(keep_house(base.storage.clone(), Arc::clone(&edge)));
     let server =
         tokio::spawn(http::serve(listener, http::router(Arc::clone(&edge)), limits, clock, stop.clone()));
+    let deliveries = tokio::spawn(engine.run(stop.clone()));
     println!("listening on http://{address}");
     tracing::info!(%address, database = %settings.database_url.shown(), "serving");
     let failed = tokio::select! {
@@ -108,6 +118,7 @@ pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
     };
     stop.cancel();
     server.await?;
+    deliveries.await?;
     background.shutdown().await;
     let uses = edge.token_uses.take();
     // The door closes with its last handle; the writers commit what waits behind it and end.
@@ -162,12 +173,20 @@ async fn wait_for_database(settings: &Settings, stop: &CancellationToken) -> any
     }
 }
 
-async fn open_ledgers(settings: &Settings, base: &Base) -> anyhow::Result<Vec<Ledger>> {
+/// The client that outgoing postbacks leave through.
+///
+/// # Errors
+/// When the system has no certificate authorities to trust.
+pub fn delivery_client(settings: &Settings) -> anyhow::Result<Client> {
+    Ok(Client::new(delivery::client::Limits::default(), settings.delivery_allow.clone())?)
+}
+
+async fn open_ledgers(settings: &Settings, storage: &Storage) -> anyhow::Result<Vec<Ledger>> {
     // SQLite has one write lock: a second writer would only wait for the first.
     let writers = if settings.database_url.file().is_some() { 1 } else { settings.writers };
     let mut ledgers = Vec::new();
     for _ in 0..writers {
-        ledgers.push(Ledger::open(&settings.database_url, base.sealer.clone()).await?);
+        ledgers.push(storage.open_ledger().await?);
     }
     Ok(ledgers)
 }

@@ -13,7 +13,12 @@ use std::{
 use clap::Args;
 use ipnet::IpNet;
 
-use crate::{clock::random, domain::secret::Secret, storage::DatabaseUrl};
+use crate::{
+    clock::random,
+    delivery,
+    domain::{retry::RetrySchedule, secret::Secret},
+    storage::DatabaseUrl,
+};
 
 /// How short a secret may be, in bytes. A generated one has 64 hexadecimal digits.
 const SECRET_BYTES_MIN: usize = 16;
@@ -40,7 +45,13 @@ pub struct Given {
     #[arg(long, global = true, env = "COUNTERSIGN_SECRET", hide_env_values = true)]
     secret: Option<String>,
     /// Address ranges, separated by commas, whose `X-Forwarded-For` is believed.
-    #[arg(long, global = true, env = "COUNTERSIGN_TRUSTED_PROXIES", default_value = "")]
+    #[arg(
+        long,
+        global = true,
+        env = "COUNTERSIGN_TRUSTED_PROXIES",
+        default_value = "",
+        hide_default_value = true
+    )]
     trusted_proxies: String,
     /// What is logged: a level, or a filter such as `info,countersign::http=debug`.
     #[arg(long, global = true, env = "COUNTERSIGN_LOG", default_value = "info")]
@@ -54,6 +65,19 @@ pub struct Given {
     /// Connections that may be open at once.
     #[arg(long, global = true, env = "COUNTERSIGN_CONNECTIONS_MAX", default_value = "2048")]
     connections_max: String,
+    /// Address ranges, separated by commas, that outgoing postbacks may reach although they are not public.
+    #[arg(long, global = true, env = "COUNTERSIGN_DELIVERY_ALLOW", default_value = "")]
+    delivery_allow: String,
+    /// Outgoing requests in flight to one host.
+    #[arg(long, global = true, env = "COUNTERSIGN_DELIVERY_PER_HOST", default_value = "8")]
+    delivery_per_host: String,
+    /// Outgoing requests in flight in all.
+    #[arg(long, global = true, env = "COUNTERSIGN_DELIVERY_IN_FLIGHT", default_value = "256")]
+    delivery_in_flight: String,
+    /// The delays before each attempt to deliver an outgoing postback, and when to give up.
+    #[arg(long, global = true, env = "COUNTERSIGN_DELIVERY_SCHEDULE")]
+    #[arg(default_value = "0s 5s 1m 5m 30m 2h 5h 10h 24h until 8d")]
+    delivery_schedule: String,
     /// Writers on PostgreSQL, each with one connection. An embedded database always has one.
     #[arg(long, global = true, env = "COUNTERSIGN_WRITERS", default_value = "2")]
     writers: String,
@@ -87,6 +111,12 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// Requests a second of one sender.
     pub rate_limit: Option<NonZeroU32>,
+    /// Where outgoing postbacks may go although it is not public.
+    pub delivery_allow: Vec<IpNet>,
+    /// Outgoing requests in flight.
+    pub delivery_limits: delivery::Limits,
+    /// When an outgoing postback is tried again.
+    pub delivery_schedule: RetrySchedule,
     /// Connections at once.
     pub connections_max: usize,
     /// Writers of the ledger.
@@ -122,9 +152,13 @@ impl Given {
             public_url.and_then(|text| mistakes.parsed("COUNTERSIGN_PUBLIC_URL", public_address(text)));
         let secret = self.secret.as_ref().filter(|secret| !secret.is_empty());
         let secret = secret.and_then(|text| mistakes.parsed("COUNTERSIGN_SECRET", long_enough(text)));
-        let ranges = self.trusted_proxies.split(',').map(str::trim).filter(|range| !range.is_empty());
-        let trusted_proxies = mistakes
-            .parsed("COUNTERSIGN_TRUSTED_PROXIES", ranges.map(address_range).collect::<Result<_, _>>());
+        let trusted_proxies =
+            mistakes.parsed("COUNTERSIGN_TRUSTED_PROXIES", address_ranges(&self.trusted_proxies));
+        let delivery_allow =
+            mistakes.parsed("COUNTERSIGN_DELIVERY_ALLOW", address_ranges(&self.delivery_allow));
+        let delivery_limits = mistakes.delivery_limits(self);
+        let delivery_schedule =
+            mistakes.parsed("COUNTERSIGN_DELIVERY_SCHEDULE", self.delivery_schedule.parse());
         let log_format = mistakes.parsed(
             "COUNTERSIGN_LOG_FORMAT",
             match self.log_format.as_str() {
@@ -142,8 +176,9 @@ impl Given {
             && secret.is_none()
             && self.secret.as_ref().is_none_or(String::is_empty)
         {
-            mistakes.0.push("COUNTERSIGN_SECRET: with PostgreSQL, set it to the same long random text for every process, \
-                             for example from `openssl rand -hex 32`".into());
+            let mistake = "COUNTERSIGN_SECRET: with PostgreSQL, set it to the same long random text for every \
+                           process, for example from `openssl rand -hex 32`";
+            mistakes.0.push(mistake.to_owned());
         }
         let settings = (|| {
             Some(Settings {
@@ -152,6 +187,9 @@ impl Given {
                 public_url,
                 secret,
                 trusted_proxies: trusted_proxies?,
+                delivery_allow: delivery_allow?,
+                delivery_limits: delivery_limits?,
+                delivery_schedule: delivery_schedule?,
                 log: self.log.clone(),
                 log_format: log_format?,
                 rate_limit: NonZeroU32::new(rate_limit?),
@@ -169,6 +207,17 @@ impl Mistakes {
     fn parsed<T, E: ToString>(&mut self, name: &str, result: Result<T, E>) -> Option<T> {
         result.map_err(|error| self.0.push(format!("{name}: {}", error.to_string()))).ok()
     }
+
+    fn delivery_limits(&mut self, given: &Given) -> Option<delivery::Limits> {
+        let per_host = self.parsed("COUNTERSIGN_DELIVERY_PER_HOST", number(&given.delivery_per_host, 1, 64));
+        let in_all =
+            self.parsed("COUNTERSIGN_DELIVERY_IN_FLIGHT", number(&given.delivery_in_flight, 1, 1_024));
+        Some(delivery::Limits { per_host: per_host? as usize, in_all: in_all? as usize })
+    }
+}
+
+fn address_ranges(text: &str) -> Result<Vec<IpNet>, String> {
+    text.split(',').map(str::trim).filter(|range| !range.is_empty()).map(address_range).collect()
 }
 
 fn number(text: &str, least: u32, most: u32) -> Result<u32, String> {

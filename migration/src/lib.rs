@@ -8,6 +8,7 @@ pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{prelude::*, sea_orm::DatabaseBackend};
 
 mod m0001_main_job;
+mod m0002_outgoing_postbacks;
 
 /// All migrations, in order.
 #[derive(Debug)]
@@ -16,7 +17,7 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_main_job::Migration)]
+        vec![Box::new(m0001_main_job::Migration), Box::new(m0002_outgoing_postbacks::Migration)]
     }
 }
 

@@ -1,15 +1,22 @@
 //! The commands: arguments in, one file each, text or JSON out.
 
 mod apply;
+mod deliveries;
 mod log;
 mod migrate;
+mod postback;
 mod token;
 
 use std::path::PathBuf;
 
+use anyhow::bail;
 use clap::{Parser, Subcommand};
 
-use crate::{app, config::Given, telemetry};
+use crate::{
+    app,
+    config::{Given, Settings},
+    telemetry,
+};
 
 /// A self-hosted CPA conversion tracker.
 #[derive(Debug, Parser)]
@@ -38,6 +45,12 @@ enum Command {
     /// Merchants' verification tokens.
     #[command(subcommand)]
     Token(token::Command),
+    /// Outgoing postbacks: what was delivered, what waits, what was given up.
+    #[command(subcommand)]
+    Deliveries(deliveries::Command),
+    /// Postback endpoints: how they fare, and whether they work.
+    #[command(subcommand)]
+    Postback(postback::Command),
     /// The newest postbacks that were received, with what came of them.
     Log(log::Filter),
 }
@@ -51,12 +64,29 @@ pub async fn run() -> anyhow::Result<()> {
     let settings = arguments.given.check()?;
     telemetry::start_log(&settings).map_err(|error| anyhow::anyhow!(error))?;
     let output = Output { json: arguments.json };
+    if !matches!(arguments.command, Command::Serve | Command::Migrate | Command::Apply { .. }) {
+        check_database_is_there(&settings)?;
+    }
     match arguments.command {
         Command::Serve => app::serve(&settings).await,
         Command::Migrate => migrate::run(&settings).await,
         Command::Apply { file } => apply::run(&settings, &file, output).await,
         Command::Token(command) => token::run(&settings, command, output).await,
+        Command::Deliveries(command) => deliveries::run(&settings, command, output).await,
+        Command::Postback(command) => postback::run(&settings, command, output).await,
         Command::Log(filter) => log::run(&settings, &filter, output).await,
+    }
+}
+
+/// In the wrong folder, a command that only makes sense on a database in use would otherwise make an empty one there.
+fn check_database_is_there(settings: &Settings) -> anyhow::Result<()> {
+    match settings.database_url.file() {
+        Some(file) if !file.exists() => bail!(
+            "there is no database {}: give its place by --database-url or COUNTERSIGN_DATABASE_URL; `serve` and \
+             `apply` make a new one",
+            file.display()
+        ),
+        _ => Ok(()),
     }
 }
 
@@ -67,10 +97,12 @@ struct Output {
 }
 
 impl Output {
-    /// Prints each item: as a JSON array, or by a line each.
+    /// Prints each item: as a JSON array, or by a line each. That there are none is told to people only.
     fn list<T>(self, items: &[T], as_json: impl Fn(&T) -> serde_json::Value, as_line: impl Fn(&T) -> String) {
         if self.json {
             println!("{:#}", serde_json::Value::from_iter(items.iter().map(as_json)));
+        } else if items.is_empty() {
+            eprintln!("nothing to show");
         } else {
             items.iter().for_each(|item| println!("{}", as_line(item)));
         }

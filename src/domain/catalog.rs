@@ -3,12 +3,15 @@
 use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use super::{
+    conversion::Conversion,
     currency::Currencies,
+    endpoint::PostbackEndpoint,
     goal::Goal,
-    ids::{AffiliateId, ClickId, MerchantId, OfferId},
+    ids::{AffiliateId, ClickId, EndpointId, MerchantId, OfferId},
     merchant::Merchant,
     params::Params,
     refusal::{Code, Refusal},
+    status::Status,
     template::UrlTemplate,
     time::Timestamp,
     token::{Token, TokenDigest},
@@ -36,6 +39,8 @@ pub struct Offer {
     pub landing_url: UrlTemplate,
     /// Whether clicks are taken.
     pub active: bool,
+    /// Whether postback endpoints may ask for one goal only; while not, they are told of every goal.
+    pub goals_enabled: bool,
 }
 
 impl Offer {
@@ -74,6 +79,8 @@ pub struct Catalog {
     pub affiliates: HashMap<AffiliateId, Affiliate>,
     /// All offers.
     pub offers: HashMap<OfferId, Offer>,
+    /// All postback endpoints, by their affiliate.
+    pub endpoints: HashMap<AffiliateId, Vec<Arc<PostbackEndpoint>>>,
     /// All currencies.
     pub currencies: Currencies,
 }
@@ -105,5 +112,21 @@ impl Catalog {
         let token =
             self.tokens.get(digest).filter(|token| token.digest.matches(digest) && token.is_live(now))?;
         Some((token, self.merchants.get(&token.merchant)?))
+    }
+
+    /// The endpoints that are told that this conversion has got this status.
+    pub fn endpoints_told<'a>(
+        &'a self,
+        conversion: &'a Conversion,
+        status: Status,
+    ) -> impl Iterator<Item = &'a PostbackEndpoint> {
+        let goals_enabled = self.offers.get(&conversion.offer).is_none_or(|offer| offer.goals_enabled);
+        let of_affiliate = self.endpoints.get(&conversion.affiliate).into_iter().flatten();
+        of_affiliate.map(|endpoint| &**endpoint).filter(move |it| it.wants(conversion, status, goals_enabled))
+    }
+
+    /// The postback endpoint of this id.
+    pub fn endpoint(&self, id: &EndpointId) -> Option<&Arc<PostbackEndpoint>> {
+        self.endpoints.values().flatten().find(|endpoint| endpoint.id == *id)
     }
 }

@@ -11,7 +11,7 @@ use super::{
     click::{Click, ClickRequest},
     conversion::{Conversion, Revenue},
     goal::{Goal, GoalRole, StatusFlow},
-    ids::{ClickId, ConversionId, MerchantId, RequestId},
+    ids::{ClickId, ConversionId, EndpointId, MerchantId, RequestId},
     merchant::{Deal, Merchant},
     params::Params,
     postback::{Intent, Postback},
@@ -100,12 +100,37 @@ pub struct Changes {
     pub decided: Vec<Conversion>,
     /// Steps of history to append.
     pub history: Vec<StatusEvent>,
+    /// Deliveries that these steps owe.
+    pub deliveries: Vec<OwedDelivery>,
+}
+
+/// An endpoint that has to be told of one step in the history of a conversion.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwedDelivery {
+    /// Who is told.
+    pub endpoint: EndpointId,
+    /// Of which conversion.
+    pub conversion: ConversionId,
+    /// Of which step of its history.
+    pub step: i32,
 }
 
 impl Changes {
     /// Every conversion that is new or has changed.
     pub fn conversions(&self) -> impl Iterator<Item = &Conversion> {
         self.recorded.iter().chain(&self.decided)
+    }
+
+    /// Adds what the steps of this conversion owe.
+    fn owe_deliveries(&mut self, catalog: &Catalog, conversion: &Conversion) {
+        for event in &self.history {
+            let told = catalog.endpoints_told(conversion, event.to);
+            self.deliveries.extend(told.map(|endpoint| OwedDelivery {
+                endpoint: endpoint.id.clone(),
+                conversion: event.conversion,
+                step: event.step,
+            }));
+        }
     }
 }
 
@@ -153,7 +178,7 @@ fn decide_postback(
         return Err(Refusal::of(Code::ClickNotFound, "click_id", detail));
     };
     let case = Case { known, merchant, goal, click, postback, stamp };
-    let (conversion, effect, changes) = match postback.intent {
+    let (conversion, effect, mut changes) = match postback.intent {
         Intent::Record(status) => case.record(status)?,
         Intent::Decide(decision) => {
             case.check_status_flow()?;
@@ -172,6 +197,7 @@ fn decide_postback(
             }
         }
     };
+    changes.owe_deliveries(catalog, &conversion);
     let dry_run = postback.dry_run;
     let verdict = Verdict::Accepted { conversion: Box::new(conversion), effect, dry_run };
     Ok((verdict, if dry_run { Changes::default() } else { changes }))

@@ -106,6 +106,10 @@ text_id!(
     OfferId, 40, "a slug: 1 to 40 of a-z 0-9 -", is_slug
 );
 text_id!(
+    /// A postback endpoint: where an affiliate wants to be told.
+    EndpointId, 40, "a slug: 1 to 40 of a-z 0-9 -", is_slug
+);
+text_id!(
     /// The name of a goal in a postback.
     GoalAlias, 40, "a goal alias: 1 to 40 of a-z 0-9 _ -", |c| is_slug(c) || c == '_'
 );
@@ -127,6 +131,10 @@ uuid_id!(
 uuid_id!(
     /// One request that reached us; also the id of its row in the postback log.
     RequestId
+);
+uuid_id!(
+    /// One message to one postback endpoint, however often it is attempted.
+    DeliveryId
 );
 uuid_id!(
     /// A merchant's token (not its secret text).

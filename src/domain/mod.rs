@@ -8,19 +8,22 @@
 //! - What is recorded: [`conversion`] with its [`status`] history
 //! - What it is measured in: [`money`], [`currency`], [`time`], [`ids`]
 //! - How it is decided: [`decide`] on a [`working_set`]
-//! - How it is told: [`template`]s with macros, [`webhook`] signatures, the [`retry`] schedule; secrets are [`sealed`]
+//! - How it is told: [`endpoint`]s and their [`outgoing`] messages, [`template`]s with macros, [`webhook`] signatures, the [`retry`] schedule; secrets are [`sealed`]
 
 pub mod catalog;
 pub mod click;
 pub mod conversion;
 pub mod currency;
 pub mod decide;
+pub mod delivery;
+pub mod endpoint;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod goal;
 pub mod ids;
 pub mod merchant;
 pub mod money;
+pub mod outgoing;
 pub mod params;
 pub mod postback;
 pub mod refusal;

@@ -7,6 +7,8 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use super::secret::Secret;
+
 /// Begins the text form of every symmetric secret.
 const PREFIX: &str = "whsec_";
 
@@ -28,6 +30,11 @@ impl SigningSecret {
             return Err(InvalidSigningSecret::Length { length: key.len() });
         }
         Ok(Self { key })
+    }
+
+    /// The text form, to be sealed and stored; never for a log, an error or an answer.
+    pub fn expose(&self) -> Secret {
+        Secret::new(format!("{PREFIX}{}", BASE64_STANDARD.encode(&self.key)))
     }
 
     /// The headers that sign a request. `id` stays the same on every attempt, so that the receiver can tell

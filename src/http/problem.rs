@@ -28,6 +28,8 @@ pub(super) struct Problem {
     pub(super) title: &'static str,
     pub(super) detail: String,
     pub(super) parameter: Option<String>,
+    /// The methods that are allowed instead, where it is the method that is wrong (RFC 9110, 15.5.6).
+    pub(super) allow: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -45,12 +47,16 @@ struct Document<'a> {
 
 impl Problem {
     pub(super) fn new(status: StatusCode, code: &'static str, title: &'static str, detail: &str) -> Self {
-        Self { status, code, title, detail: detail.to_owned(), parameter: None }
+        Self { status, code, title, detail: detail.to_owned(), parameter: None, allow: None }
     }
 
     pub(super) fn method_not_allowed(allowed: &'static str) -> Self {
         let detail = format!("Send {allowed} here.");
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed", &detail)
+        let status = StatusCode::METHOD_NOT_ALLOWED;
+        Self {
+            allow: Some(allowed),
+            ..Self::new(status, "method_not_allowed", "Method not allowed", &detail)
+        }
     }
 
     pub(super) fn rate_limited() -> Self {
@@ -84,6 +90,9 @@ impl Problem {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(allowed) = self.allow {
+            headers.insert(header::ALLOW, HeaderValue::from_static(allowed));
+        }
         if matches!(self.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
         }
@@ -100,6 +109,7 @@ impl From<&Refusal> for Problem {
             title,
             detail: refusal.detail.clone(),
             parameter: refusal.parameter.clone(),
+            allow: None,
         }
     }
 }

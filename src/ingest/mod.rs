@@ -17,7 +17,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{Notify, mpsc, oneshot, watch},
     task::JoinSet,
 };
 
@@ -127,11 +127,13 @@ impl Ingest {
         ledgers: Vec<Ledger>,
         catalog: &watch::Sender<Arc<Catalog>>,
         clock: &Arc<dyn Clock>,
+        deliveries_due: &Arc<Notify>,
     ) -> (Self, JoinSet<()>) {
         let mut writers = JoinSet::new();
         let lanes = ledgers.into_iter().map(|ledger| {
             let (lane, waiting) = mpsc::channel(QUEUE_EVENTS_MAX);
-            writers.spawn(Writer::new(ledger, catalog.clone(), Arc::clone(clock)).run(waiting));
+            let writer = Writer::new(ledger, catalog.clone(), Arc::clone(clock), Arc::clone(deliveries_due));
+            writers.spawn(writer.run(waiting));
             lane
         });
         let lanes = lanes.collect();

@@ -21,7 +21,8 @@ use crate::{
 };
 
 async fn ledger(url: &DatabaseUrl) -> Ledger {
-    Ledger::open(url, Sealer::derive(b"a secret of the tests")).await.unwrap()
+    let storage = Storage::open(url, Sealer::derive(b"a secret of the tests")).await.unwrap();
+    storage.open_ledger().await.unwrap()
 }
 
 async fn fresh_database(folder: &TempDir) -> DatabaseUrl {
@@ -55,7 +56,7 @@ async fn a_full_queue_turns_away_at_once_and_keeps_what_waits() {
     let held = other.begin().await.unwrap();
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(NOW));
     let catalog = watch::Sender::new(Arc::new(Catalog::default()));
-    let (ingest, _writers) = Ingest::open(vec![ledger(&url).await], &catalog, &clock);
+    let (ingest, _writers) = Ingest::open(vec![ledger(&url).await], &catalog, &clock, &Arc::default());
     // The writer has no turn before this test waits for something.
     let mut waiting: Vec<_> = (0..QUEUE_EVENTS_MAX).map(|_| Box::pin(ingest.submit(submission()))).collect();
     for submitted in &mut waiting {
@@ -86,7 +87,7 @@ async fn a_writer_that_panics_is_noticed_and_leaves_nobody_waiting() {
     let url = fresh_database(&folder).await;
     let clock: Arc<dyn Clock> = Arc::new(BrokenClock);
     let catalog = watch::Sender::new(Arc::new(Catalog::default()));
-    let (ingest, mut writers) = Ingest::open(vec![ledger(&url).await], &catalog, &clock);
+    let (ingest, mut writers) = Ingest::open(vec![ledger(&url).await], &catalog, &clock, &Arc::default());
     assert_eq!(ingest.submit(submission()).await.unwrap_err(), NotDecided::StorageUnavailable);
     assert!(writers.join_next().await.unwrap().unwrap_err().is_panic());
     assert_eq!(ingest.submit(submission()).await.unwrap_err(), NotDecided::Overloaded);

@@ -8,7 +8,7 @@ use std::{
 
 use metrics::{counter, histogram};
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{Notify, mpsc, watch},
     time::timeout,
 };
 
@@ -18,7 +18,7 @@ use crate::{
     domain::{
         catalog::Catalog,
         decide::{Changes, Stamp, Verdict, decide},
-        ids::ConversionId,
+        ids::{ConversionId, DeliveryId},
         time::Timestamp,
         working_set::{Keys, WorkingSet},
     },
@@ -47,12 +47,18 @@ pub struct Writer {
     ledger: Ledger,
     catalog: watch::Sender<Arc<Catalog>>,
     clock: Arc<dyn Clock>,
+    deliveries_due: Arc<Notify>,
 }
 
 impl Writer {
-    /// On this ledger.
-    pub fn new(ledger: Ledger, catalog: watch::Sender<Arc<Catalog>>, clock: Arc<dyn Clock>) -> Self {
-        Self { ledger, catalog, clock }
+    /// On this ledger. Tells `deliveries_due` when there is something to deliver.
+    pub fn new(
+        ledger: Ledger,
+        catalog: watch::Sender<Arc<Catalog>>,
+        clock: Arc<dyn Clock>,
+        deliveries_due: Arc<Notify>,
+    ) -> Self {
+        Self { ledger, catalog, clock, deliveries_due }
     }
 
     /// Writes until the door is closed and nothing waits any more.
@@ -168,7 +174,12 @@ impl Writer {
         let written = timeout(SILENCE_MAX, batch.commit(&writes)).await;
         histogram!("countersign_write_seconds").record(committing.elapsed());
         let error = match written {
-            Ok(Ok(())) => return Ok(answers),
+            Ok(Ok(())) => {
+                if writes.owes_deliveries() {
+                    self.deliveries_due.notify_one();
+                }
+                return Ok(answers);
+            }
             Ok(Err(error)) => error,
             Err(_) => StorageError::CommitUnknown(self.give_up().await.to_string()),
         };
@@ -254,7 +265,7 @@ fn decide_all(
             Err(refusal) => (Verdict::Refused(refusal.clone()), Changes::default()),
         };
         known.apply(&changes);
-        writes.add(changes);
+        writes.add(changes, now, || DeliveryId::new(new_uuid(now)));
         let answer = (submission.render)(request, &verdict);
         if let Some(row) = log_row(submission, &answer, now) {
             writes.add_log(row);

@@ -1,7 +1,7 @@
 //! Where the databases differ: how to connect safely, what their errors mean, how a set of rows is handed over.
 //! Nothing outside this file asks which database it is.
 
-use std::{fmt, fs, os::unix::fs::DirBuilderExt, path::PathBuf, str::FromStr, time::Duration};
+use std::{fmt, fs, os::unix::fs::DirBuilderExt, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
@@ -9,9 +9,10 @@ use sea_orm::{
     SqliteTransactionMode, Statement, TransactionOptions,
 };
 use sqlx::{
-    Connection,
+    Connection, Row,
     sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::{
     StorageError,
@@ -86,11 +87,32 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
+/// One writer after the other, in the order of their asking. SQLite has one write lock and no queue before it: whoever
+/// finds it taken sleeps and tries again, and a busy writer could starve the others. PostgreSQL needs no such thing.
+#[derive(Clone, Debug)]
+pub(super) struct WriteTurn(Option<Arc<Mutex<()>>>);
+
+impl WriteTurn {
+    pub(super) fn new(url: &DatabaseUrl) -> Self {
+        Self(url.file().map(|_| Arc::default()))
+    }
+
+    /// Waits for the turn; it ends when the guard is dropped.
+    pub(super) async fn wait(&self) -> Option<OwnedMutexGuard<()>> {
+        match &self.0 {
+            Some(turn) => Some(Arc::clone(turn).lock_owned().await),
+            None => None,
+        }
+    }
+}
+
 /// What connections are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// One connection that writes the ledger, batch after batch.
     Ledger,
+    /// One connection that claims and settles deliveries.
+    Outbox,
     /// One connection that writes configuration, in short transactions.
     Settings,
     /// A few that only read.
@@ -100,7 +122,7 @@ pub enum Role {
 impl Role {
     const fn connections_max(self) -> u32 {
         match self {
-            Self::Ledger | Self::Settings => 1,
+            Self::Ledger | Self::Outbox | Self::Settings => 1,
             Self::Reader => 4,
         }
     }
@@ -110,7 +132,7 @@ impl Role {
     const fn patience(self) -> Duration {
         match self {
             Self::Ledger => Duration::from_millis(900),
-            Self::Settings | Self::Reader => Duration::from_secs(3),
+            Self::Outbox | Self::Settings | Self::Reader => Duration::from_secs(3),
         }
     }
 }
@@ -139,13 +161,13 @@ pub(super) fn connect_options(url: &DatabaseUrl, role: Role) -> ConnectOptions {
             .busy_timeout(BUSY_TIMEOUT);
         match role {
             Role::Ledger => options.pragma("cache_size", "-24576"),
-            Role::Settings => options,
+            Role::Outbox | Role::Settings => options,
             Role::Reader => options.pragma("query_only", "on"),
         }
     });
     options.map_sqlx_postgres_opts(move |options| {
         let options = options.application_name("countersign");
-        if role != Role::Ledger {
+        if !matches!(role, Role::Ledger | Role::Outbox) {
             return options;
         }
         // A plan that was made while the tables were small, and then kept, reads them whole for ever after. The
@@ -156,6 +178,8 @@ pub(super) fn connect_options(url: &DatabaseUrl, role: Role) -> ConnectOptions {
             ("enable_mergejoin", "off"),
             ("enable_bitmapscan", "off"),
             ("plan_cache_mode", "force_generic_plan"),
+            // Plans without the ways above look so dear that they would be compiled, for longer than they run.
+            ("jit", "off"),
             ("statement_timeout", STATEMENT_TIMEOUT),
             ("idle_in_transaction_session_timeout", "60s"),
         ])
@@ -176,8 +200,11 @@ fn guard_against_broken_transactions(options: &mut ConnectOptions) {
     });
     options.map_sqlx_postgres_before_acquire(|connection, _| {
         Box::pin(async move {
-            sqlx::query("ROLLBACK").execute(&mut *connection).await?;
-            Ok(!connection.is_in_transaction())
+            // Outside a transaction a statement is one of its own, and both times are the same. (A `ROLLBACK` to be sure
+            // would fill the server's log with warnings.)
+            let alone =
+                sqlx::raw_sql("SELECT now() = statement_timestamp()").fetch_one(&mut *connection).await?;
+            Ok(alone.try_get(0)? && !connection.is_in_transaction())
         })
     });
 }
@@ -188,6 +215,14 @@ pub(super) fn write_transaction() -> TransactionOptions {
     TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         ..Default::default()
+    }
+}
+
+/// What ends a query that takes rows which nobody else is taking just now.
+pub(super) fn skip_locked(connection: &impl ConnectionTrait) -> &'static str {
+    match connection.get_database_backend() {
+        DbBackend::Sqlite => "",
+        _ => "FOR UPDATE SKIP LOCKED",
     }
 }
 
@@ -212,12 +247,20 @@ pub(super) async fn migrate(url: &DatabaseUrl) -> Result<(), StorageError> {
         }
     };
     // The lock of PostgreSQL is the session's, and the pool holds just this one session: it ends with the pool.
-    let migrated = Migrator::up(&connection, None).await;
+    let migrated = apply_pending(&connection).await;
     let _ = connection.close().await;
     migrated.map_err(|error| match classify(&error) {
         away @ (StorageError::Unavailable(_) | StorageError::Conflict(_)) => away,
         _ => StorageError::Unsafe(format!("the database was not migrated: {error}")),
     })
+}
+
+async fn apply_pending(connection: &DatabaseConnection) -> Result<(), DbErr> {
+    // The migrator logs it when there is nothing to do, and every command would begin by saying so.
+    if Migrator::get_pending_migrations(connection).await?.is_empty() {
+        return Ok(());
+    }
+    Migrator::up(connection, None).await
 }
 
 async fn wait_for_turn(path: PathBuf) -> Result<fs::File, StorageError> {

@@ -2,7 +2,7 @@
 //! that never changes and so is prepared once.
 
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, QueryResult, Statement, Value,
+    ConnectionTrait, QueryResult, Statement, Value,
     sea_query::{ArrayType, Value as Cell},
 };
 use uuid::Uuid;
@@ -112,21 +112,21 @@ impl Cells {
 
 /// Inserts all rows into a table.
 pub(super) async fn insert(
-    transaction: &DatabaseTransaction,
+    connection: &impl ConnectionTrait,
     table: &'static str,
     cells: Cells,
 ) -> Result<(), StorageError> {
     if cells.is_empty() {
         return Ok(());
     }
-    let backend = transaction.get_database_backend();
+    let backend = connection.get_database_backend();
     let names: Vec<_> = cells.columns.iter().map(|column| column.name).collect();
     let sql = format!(
         "INSERT INTO {table} ({}) {}",
         names.join(", "),
         backend::rows_source(backend, cells.columns)
     );
-    transaction
+    connection
         .execute_raw(Statement::from_sql_and_values(backend, sql, backend::rows_values(backend, cells)))
         .await?;
     Ok(())
@@ -134,20 +134,20 @@ pub(super) async fn insert(
 
 /// Runs a statement that changes rows; `{rows}` in it stands for the set. Gives how many were changed.
 pub(super) async fn update(
-    transaction: &DatabaseTransaction,
+    connection: &impl ConnectionTrait,
     sql: &str,
     cells: Cells,
 ) -> Result<u64, StorageError> {
-    let backend = transaction.get_database_backend();
+    let backend = connection.get_database_backend();
     let sql = sql.replace("{rows}", &backend::rows_source(backend, cells.columns));
     let statement = Statement::from_sql_and_values(backend, sql, backend::rows_values(backend, cells));
-    Ok(transaction.execute_raw(statement).await?.rows_affected())
+    Ok(connection.execute_raw(statement).await?.rows_affected())
 }
 
 /// Runs a query; `{rows}` in it stands for the set, and `{after}` for one more parameter. Nothing is asked where the
 /// set is empty.
 pub(super) async fn select(
-    transaction: &DatabaseTransaction,
+    connection: &impl ConnectionTrait,
     sql: &str,
     cells: Cells,
     after: Option<i64>,
@@ -155,12 +155,12 @@ pub(super) async fn select(
     if cells.is_empty() {
         return Ok(Vec::new());
     }
-    let backend = transaction.get_database_backend();
+    let backend = connection.get_database_backend();
     let number = backend::rows_parameters(backend, cells.columns) + 1;
     let sql = sql
         .replace("{rows}", &backend::rows_source(backend, cells.columns))
         .replace("{after}", &format!("${number}"));
     let mut values = backend::rows_values(backend, cells);
     values.extend(after.map(Value::from));
-    Ok(transaction.query_all_raw(Statement::from_sql_and_values(backend, sql, values)).await?)
+    Ok(connection.query_all_raw(Statement::from_sql_and_values(backend, sql, values)).await?)
 }

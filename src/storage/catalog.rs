@@ -7,8 +7,8 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use serde::de::DeserializeOwned;
 
 use super::{
-    Storage, StorageError,
-    entity::{affiliate, catalog, currency, goal, merchant, offer, token},
+    Storage, StorageError, endpoints,
+    entity::{affiliate, catalog, currency, goal, merchant, offer, postback_endpoint, token},
     rows::{known, valid},
 };
 use crate::domain::{
@@ -84,11 +84,16 @@ pub(super) async fn load(
         let offer = offer_of(row)?;
         offers.insert(offer.id.clone(), offer);
     }
+    let mut endpoints: HashMap<AffiliateId, Vec<_>> = HashMap::new();
+    for row in postback_endpoint::Entity::find().all(connection).await? {
+        let endpoint = endpoints::endpoint_of(row, sealer)?;
+        endpoints.entry(endpoint.affiliate.clone()).or_default().push(Arc::new(endpoint));
+    }
     let currencies = currencies(connection).await?;
     let built_in = goals.iter().filter(|goal| goal.merchant == EVERY_MERCHANT);
     let built_in_goals = built_in.map(goal_of).collect::<Result<_, _>>()?;
     let tokens = tokens.into_iter().map(|token| (token.digest, token)).collect();
-    Ok(Catalog { version, merchants, built_in_goals, tokens, affiliates, offers, currencies })
+    Ok(Catalog { version, merchants, built_in_goals, tokens, affiliates, offers, endpoints, currencies })
 }
 
 fn merchant_of(
@@ -102,8 +107,9 @@ fn merchant_of(
             Deal::Hybrid(known(row.multiplier.and_then(Multiplier::from_stored), "multiplier")?)
         }
     };
-    let signing_secret =
-        row.signing_secret.as_deref().map(|sealed| open_secret(sealer, sealed, &row.id)).transpose()?;
+    let signing_secret = row.signing_secret.as_deref();
+    let context = signing_secret_context(&row.id);
+    let signing_secret = signing_secret.map(|sealed| open_secret(sealer, sealed, &context)).transpose()?;
     let currencies = row.currencies.as_deref().map(list::<String>).transpose()?;
     let codes = |codes: Vec<String>| codes.iter().filter_map(|code| CurrencyCode::parse(code)).collect();
     let initial = list::<String>(&row.initial_statuses)?;
@@ -129,18 +135,18 @@ pub(super) fn signing_secret_context(merchant: &str) -> String {
     format!("merchant/{merchant}/signing_secret")
 }
 
-pub(super) fn open_secret(sealer: &Sealer, sealed: &str, merchant: &str) -> Result<Secret, StorageError> {
+/// Opens a secret that was sealed for `context`.
+pub(super) fn open_secret(sealer: &Sealer, sealed: &str, context: &str) -> Result<Secret, StorageError> {
     let unreadable = || {
         StorageError::Broken(format!(
-            "the signing secret of merchant {merchant} was sealed under another COUNTERSIGN_SECRET: start with that \
-             one, or set the secret anew"
+            "the secret {context} was sealed under another COUNTERSIGN_SECRET: start with that one, or set it anew"
         ))
     };
-    let plain = sealer.open(sealed, &signing_secret_context(merchant)).map_err(|_| unreadable())?;
+    let plain = sealer.open(sealed, context).map_err(|_| unreadable())?;
     Ok(Secret::new(String::from_utf8(plain).map_err(|_| unreadable())?))
 }
 
-fn list<T: DeserializeOwned>(json: &str) -> Result<Vec<T>, StorageError> {
+pub(super) fn list<T: DeserializeOwned>(json: &str) -> Result<Vec<T>, StorageError> {
     serde_json::from_str(json).map_err(|error| StorageError::Broken(format!("a stored list: {error}")))
 }
 
@@ -177,5 +183,6 @@ fn offer_of(row: offer::Model) -> Result<Offer, StorageError> {
         name: row.name,
         landing_url,
         active: row.active,
+        goals_enabled: row.goals_enabled,
     })
 }

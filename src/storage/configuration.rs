@@ -4,12 +4,11 @@ use std::fmt;
 
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, ExprTrait, FromQueryResult,
-    IntoActiveModel, Iterable, ModelTrait, PrimaryKeyToColumn, QueryFilter, TransactionTrait,
-    sea_query::Expr,
+    IntoActiveModel, Iterable, ModelTrait, PrimaryKeyToColumn, QueryFilter, sea_query::Expr,
 };
 
 use super::{
-    Storage, StorageError, backend,
+    Storage, StorageError,
     catalog::{open_secret, signing_secret_context},
     entity::{affiliate, catalog, currency, goal, merchant, offer, token},
     tokens,
@@ -17,11 +16,11 @@ use super::{
 use crate::domain::{
     catalog::{Affiliate, Offer},
     currency::Currency,
+    endpoint::PostbackEndpoint,
     goal::Goal,
     ids::TokenId,
     merchant::Merchant,
     money::Multiplier,
-    secret::Secret,
     time::Timestamp,
     token::TokenDigest,
 };
@@ -37,6 +36,8 @@ pub struct Configuration {
     pub affiliates: Vec<Affiliate>,
     /// Offers.
     pub offers: Vec<Offer>,
+    /// Postback endpoints.
+    pub endpoints: Vec<PostbackEndpoint>,
 }
 
 /// A merchant as it shall be.
@@ -110,29 +111,32 @@ impl Storage {
         now: Timestamp,
         nonce: impl Fn() -> [u8; 24] + Send,
     ) -> Result<Vec<Difference>, StorageError> {
-        let transaction = self.writer.begin_with_options(backend::write_transaction()).await?;
+        let transaction = self.begin().await?;
         let mut done = Vec::new();
         for currency in &wanted.currencies {
             let code = currency.code.to_string();
             let row = currency::Model { code: code.clone(), minor_unit: i32::from(currency.minor_unit) };
-            done.push(Difference::of("currency", code, save(&transaction, row).await?));
+            done.push(Difference::of("currency", code, save(&*transaction, row).await?));
         }
         for setting in &wanted.merchants {
-            self.configure_merchant(&transaction, setting, &nonce, &mut done).await?;
+            self.configure_merchant(&*transaction, setting, &nonce, &mut done).await?;
             for token in &setting.tokens {
-                done.push(add_token(&transaction, setting, token, now).await?);
+                done.push(add_token(&*transaction, setting, token, now).await?);
             }
         }
         for affiliate in &wanted.affiliates {
             let row = affiliate::Model { id: affiliate.id.to_string(), name: affiliate.name.clone() };
-            done.push(Difference::of("affiliate", row.id.clone(), save(&transaction, row).await?));
+            done.push(Difference::of("affiliate", row.id.clone(), save(&*transaction, row).await?));
         }
         for offer in &wanted.offers {
             let row = offer_row(offer);
-            done.push(Difference::of("offer", row.id.clone(), save(&transaction, row).await?));
+            done.push(Difference::of("offer", row.id.clone(), save(&*transaction, row).await?));
+        }
+        for endpoint in &wanted.endpoints {
+            done.push(self.configure_endpoint(&*transaction, endpoint, &nonce).await?);
         }
         if done.iter().any(|difference| difference.action != Action::Unchanged) {
-            announce(&transaction).await?;
+            announce(&*transaction).await?;
         }
         transaction.commit().await?;
         Ok(done)
@@ -149,7 +153,12 @@ impl Storage {
         let id = wanted.id.to_string();
         let stored = merchant::Entity::find_by_id(id.clone()).one(transaction).await?;
         let stored_secret = stored.and_then(|row| row.signing_secret);
-        let signing_secret = self.sealed(&id, wanted.signing_secret.as_ref(), stored_secret, nonce)?;
+        let signing_secret = match &wanted.signing_secret {
+            Some(secret) => {
+                Some(self.seal(secret.expose(), &signing_secret_context(&id), stored_secret, nonce)?)
+            }
+            None => stored_secret,
+        };
         let action = save(transaction, merchant_row(wanted, signing_secret)).await?;
         done.push(Difference::of("merchant", id.clone(), action));
         for goal in &wanted.goals {
@@ -159,23 +168,18 @@ impl Storage {
         Ok(())
     }
 
-    /// The secret as it is to be stored. Sealing the same secret again would give another text; a secret that is not
-    /// named stays.
-    fn sealed(
+    /// The secret as it is to be stored. Sealing the same secret again would give another text, and look like a change.
+    pub(super) fn seal(
         &self,
-        merchant: &str,
-        wanted: Option<&Secret>,
+        wanted: &str,
+        context: &str,
         stored: Option<String>,
         nonce: &impl Fn() -> [u8; 24],
-    ) -> Result<Option<String>, StorageError> {
-        let Some(wanted) = wanted else { return Ok(stored) };
-        if let Some(sealed) = &stored
-            && open_secret(&self.sealer, sealed, merchant)? == *wanted
-        {
-            return Ok(stored);
+    ) -> Result<String, StorageError> {
+        match stored {
+            Some(sealed) if open_secret(&self.sealer, &sealed, context)?.expose() == wanted => Ok(sealed),
+            _ => Ok(self.sealer.seal(wanted.as_bytes(), context, nonce())),
         }
-        let context = signing_secret_context(merchant);
-        Ok(Some(self.sealer.seal(wanted.expose().as_bytes(), &context, nonce())))
     }
 }
 
@@ -193,7 +197,7 @@ pub(super) async fn announce(transaction: &DatabaseTransaction) -> Result<(), St
 }
 
 /// Inserts a row, or brings the stored one of its key to it.
-async fn save<M>(transaction: &DatabaseTransaction, row: M) -> Result<Action, StorageError>
+pub(super) async fn save<M>(transaction: &DatabaseTransaction, row: M) -> Result<Action, StorageError>
 where
     M: ModelTrait + FromQueryResult + IntoActiveModel<<M::Entity as EntityTrait>::ActiveModel> + PartialEq,
     M::Entity: EntityTrait<Model = M>,
@@ -275,10 +279,11 @@ fn offer_row(offer: &Offer) -> offer::Model {
         name: offer.name.clone(),
         landing_url: offer.landing_url.source().to_owned(),
         active: offer.active,
+        goals_enabled: offer.goals_enabled,
     }
 }
 
 /// A list as it is stored: a JSON array of texts.
-fn json_list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
+pub(super) fn json_list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
     serde_json::Value::from_iter(items.into_iter().map(|item| item.to_string())).to_string()
 }

@@ -2,21 +2,22 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use sea_orm::{DatabaseConnection, DatabaseTransaction, TransactionTrait, sea_query::Value as Cell};
+use sea_orm::{DatabaseConnection, DatabaseTransaction, sea_query::Value as Cell};
 
 use super::{
-    DatabaseUrl, LogRow, Role, StorageError, backend,
+    DatabaseUrl, LogRow, Role, StorageError, Write,
+    backend::{self, WriteTurn},
     bulk::{self, Cells, Column, columns},
     catalog,
     log::{POSTBACK_LOG, push_log_row},
-    rows::{self, CLICK_SELECTED, CONVERSION_SELECTED, text},
+    rows::{self, CLICK_SELECTED, CONVERSION_SELECTED, NewDelivery, text},
 };
 use crate::domain::{
     catalog::Catalog,
     conversion::Conversion,
     currency::Currencies,
     decide::{Changes, NewClick},
-    ids::{ClickId, ConversionId, GoalAlias, RequestId},
+    ids::{ClickId, ConversionId, DeliveryId, GoalAlias, RequestId},
     sealed::Sealer,
     status::StatusEvent,
     time::Timestamp,
@@ -28,6 +29,7 @@ use crate::domain::{
 pub struct Ledger {
     url: DatabaseUrl,
     connection: DatabaseConnection,
+    turn: WriteTurn,
     sealer: Sealer,
 }
 
@@ -38,12 +40,13 @@ pub struct Writes {
     recorded: BTreeMap<ConversionId, Conversion>,
     decided: BTreeMap<ConversionId, Conversion>,
     history: Vec<StatusEvent>,
+    deliveries: Vec<NewDelivery>,
     log: Vec<LogRow>,
 }
 
 impl Writes {
-    /// Adds what one event changes.
-    pub fn add(&mut self, changes: Changes) {
+    /// Adds what one event changes at this time; `new_id` gives each delivery that it owes its id.
+    pub fn add(&mut self, changes: Changes, at: Timestamp, new_id: impl Fn() -> DeliveryId) {
         self.clicks.extend(changes.clicks);
         self.recorded.extend(changes.recorded.into_iter().map(|conversion| (conversion.id, conversion)));
         for conversion in changes.decided {
@@ -56,6 +59,16 @@ impl Writes {
             writes.insert(conversion.id, conversion);
         }
         self.history.extend(changes.history);
+        self.deliveries.extend(changes.deliveries.into_iter().map(|owed| NewDelivery {
+            id: new_id(),
+            owed,
+            at,
+        }));
+    }
+
+    /// Whether an endpoint has to be told of something.
+    pub fn owes_deliveries(&self) -> bool {
+        !self.deliveries.is_empty()
     }
 
     /// Adds a row of the postback log.
@@ -84,14 +97,13 @@ const GOAL_KEY: &[Column] = &columns![Text click_id, Text goal];
 const TRANSACTION_KEY: &[Column] = &columns![Text merchant, Text goal, Text transaction_id];
 
 impl Ledger {
-    /// Connects.
-    ///
-    /// # Errors
-    /// [`StorageError`] when the database can't be reached or could lose what it has acknowledged.
-    pub async fn open(url: &DatabaseUrl, sealer: Sealer) -> Result<Self, StorageError> {
-        let connection = backend::connect(url, Role::Ledger).await?;
-        backend::assert_durable(&connection).await?;
-        Ok(Self { url: url.clone(), connection, sealer })
+    pub(super) fn new(
+        url: DatabaseUrl,
+        connection: DatabaseConnection,
+        turn: WriteTurn,
+        sealer: Sealer,
+    ) -> Self {
+        Self { url, connection, turn, sealer }
     }
 
     /// Connects anew, and leaves a connection behind on which the database has fallen silent: nobody can tell when the
@@ -109,7 +121,7 @@ impl Ledger {
     /// # Errors
     /// [`StorageError`] when the database is away or busy.
     pub async fn begin(&self) -> Result<OpenBatch<'_>, StorageError> {
-        let transaction = self.connection.begin_with_options(backend::write_transaction()).await?;
+        let transaction = Write::begin(&self.connection, &self.turn).await?;
         Ok(OpenBatch { transaction, sealer: &self.sealer })
     }
 
@@ -124,7 +136,7 @@ impl Ledger {
             let mut cells = Cells::new(const { &columns![Uuid id] });
             cells.push([request.uuid().into()]);
             let sql = "SELECT c.id FROM ({rows}) AS k CROSS JOIN postback_log AS c WHERE c.id = k.id";
-            found |= !bulk::select(&batch.transaction, sql, cells, None).await?.is_empty();
+            found |= !bulk::select(&*batch.transaction, sql, cells, None).await?.is_empty();
         }
         if let Some(click) = &trace.click {
             let rows = click_rows(&batch.transaction, std::iter::once(click)).await?;
@@ -143,7 +155,7 @@ impl Ledger {
 /// A batch that is being decided. Dropping it forgets it.
 #[derive(Debug)]
 pub struct OpenBatch<'a> {
-    transaction: DatabaseTransaction,
+    transaction: Write,
     sealer: &'a Sealer,
 }
 
@@ -153,7 +165,7 @@ impl OpenBatch<'_> {
     /// # Errors
     /// [`StorageError`], as every method here.
     pub async fn catalog_version(&self) -> Result<i64, StorageError> {
-        catalog::version(&self.transaction).await
+        catalog::version(&*self.transaction).await
     }
 
     /// The configuration that is in force for this batch.
@@ -161,7 +173,7 @@ impl OpenBatch<'_> {
     /// # Errors
     /// [`StorageError`]
     pub async fn catalog(&self) -> Result<Catalog, StorageError> {
-        catalog::load(&self.transaction, self.sealer).await
+        catalog::load(&*self.transaction, self.sealer).await
     }
 
     /// Loads what the batch touches. On PostgreSQL the clicks are locked first, in the order of their ids, so that what
@@ -191,7 +203,7 @@ impl OpenBatch<'_> {
             let sql = question
                 .replace("{columns}", CONVERSION_SELECTED)
                 .replace("{limit}", &keys.candidates_limit.to_string());
-            for row in bulk::select(&self.transaction, &sql, cells, after).await? {
+            for row in bulk::select(&*self.transaction, &sql, cells, after).await? {
                 known.add_conversion(rows::conversion(&row, currencies)?);
             }
         }
@@ -203,13 +215,15 @@ impl OpenBatch<'_> {
     /// # Errors
     /// [`StorageError`]; nothing was recorded unless it is [`StorageError::CommitUnknown`].
     pub async fn commit(self, writes: &Writes) -> Result<(), StorageError> {
-        let transaction = &self.transaction;
+        let transaction = &*self.transaction;
         bulk::insert(transaction, "click", cells_of(rows::CLICK, &writes.clicks, rows::push_click)).await?;
         let recorded = cells_of(rows::CONVERSION, writes.recorded.values(), rows::push_conversion);
         bulk::insert(transaction, "conversion", recorded).await?;
         update_decided(transaction, writes).await?;
         let history = cells_of(rows::STATUS_EVENT, &writes.history, rows::push_status_event);
         bulk::insert(transaction, "status_event", history).await?;
+        let deliveries = cells_of(rows::DELIVERY, &writes.deliveries, rows::push_delivery);
+        bulk::insert(transaction, "delivery", deliveries).await?;
         bulk::insert(transaction, "postback_log", cells_of(POSTBACK_LOG, &writes.log, push_log_row)).await?;
         self.transaction.commit().await.map_err(|error| match backend::classify(&error) {
             // Refused outright: the transaction is gone, and that is known.

@@ -1,11 +1,11 @@
 //! The log of inbound postbacks.
 
-use sea_orm::{ConnectionTrait, QueryResult, Statement, TransactionTrait, Value};
+use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    Storage, StorageError, backend,
+    Storage, StorageError,
     bulk::{Cells, Column, columns},
     rows::{Reading, text, text_or_null, valid},
 };
@@ -102,7 +102,7 @@ impl Storage {
     /// # Errors
     /// [`StorageError`]
     pub async fn forget_strangers(&self) -> Result<(), StorageError> {
-        let transaction = self.writer.begin_with_options(backend::write_transaction()).await?;
+        let transaction = self.begin().await?;
         let sql = format!(
             "DELETE FROM postback_log WHERE merchant IS NULL AND id <= (SELECT id FROM postback_log
                 WHERE merchant IS NULL ORDER BY id DESC LIMIT 1 OFFSET {STRANGERS_MAX})"

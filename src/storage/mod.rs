@@ -11,21 +11,30 @@ mod backend;
 mod bulk;
 mod catalog;
 mod configuration;
+mod endpoints;
 mod entity;
 mod ledger;
 mod log;
+mod outbox;
 mod rows;
 #[cfg(test)]
 mod tests;
 mod tokens;
 
-use sea_orm::{DatabaseConnection, DbErr};
+use std::ops::Deref;
+
+use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr, TransactionTrait};
+use tokio::sync::OwnedMutexGuard;
+
+use self::backend::WriteTurn;
 
 pub use self::{
     backend::{DatabaseUrl, InvalidDatabaseUrl, Role},
     configuration::{Action, Configuration, Difference, MerchantSetting, TokenSetting},
+    endpoints::EndpointHealth,
     ledger::{Ledger, OpenBatch, Trace, Writes},
     log::{LogFilter, LogRow},
+    outbox::{Attempt, Claimed, DeliveryFilter, DeliveryRow, Outbox, Settlement},
 };
 use crate::domain::sealed::Sealer;
 
@@ -58,12 +67,41 @@ impl From<DbErr> for StorageError {
     }
 }
 
+/// A write transaction, with the turn that it has.
+#[derive(Debug)]
+struct Write {
+    transaction: DatabaseTransaction,
+    _turn: Option<OwnedMutexGuard<()>>,
+}
+
+impl Write {
+    async fn begin(connection: &DatabaseConnection, turn: &WriteTurn) -> Result<Self, StorageError> {
+        let turn = turn.wait().await;
+        let transaction = connection.begin_with_options(backend::write_transaction()).await?;
+        Ok(Self { transaction, _turn: turn })
+    }
+
+    async fn commit(self) -> Result<(), DbErr> {
+        self.transaction.commit().await
+    }
+}
+
+impl Deref for Write {
+    type Target = DatabaseTransaction;
+
+    fn deref(&self) -> &DatabaseTransaction {
+        &self.transaction
+    }
+}
+
 /// Configuration, tokens, and everything that is read.
 #[derive(Clone, Debug)]
 pub struct Storage {
     reader: DatabaseConnection,
     writer: DatabaseConnection,
     sealer: Sealer,
+    url: DatabaseUrl,
+    turn: WriteTurn,
 }
 
 impl Storage {
@@ -75,7 +113,30 @@ impl Storage {
         let writer = backend::connect(url, Role::Settings).await?;
         backend::assert_durable(&writer).await?;
         let reader = backend::connect(url, Role::Reader).await?;
-        Ok(Self { reader, writer, sealer })
+        Ok(Self { reader, writer, sealer, turn: WriteTurn::new(url), url: url.clone() })
+    }
+
+    /// One more connection that writes the ledger.
+    ///
+    /// # Errors
+    /// [`StorageError`] when the database can't be reached.
+    pub async fn open_ledger(&self) -> Result<Ledger, StorageError> {
+        let connection = backend::connect(&self.url, Role::Ledger).await?;
+        Ok(Ledger::new(self.url.clone(), connection, self.turn.clone(), self.sealer.clone()))
+    }
+
+    /// The connection that claims and settles deliveries.
+    ///
+    /// # Errors
+    /// [`StorageError`] when the database can't be reached.
+    pub async fn open_outbox(&self) -> Result<Outbox, StorageError> {
+        let connection = backend::connect(&self.url, Role::Outbox).await?;
+        Ok(Outbox::new(connection, self.turn.clone()))
+    }
+
+    /// A transaction that writes, as soon as it is its turn.
+    async fn begin(&self) -> Result<Write, StorageError> {
+        Write::begin(&self.writer, &self.turn).await
     }
 
     /// Brings the schema up to date. Several processes may do so at once.

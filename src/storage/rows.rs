@@ -11,8 +11,11 @@ use crate::domain::{
     click::Click,
     conversion::{Conversion, Revenue},
     currency::Currencies,
-    decide::NewClick,
-    ids::{AffiliateId, ClickId, ConversionId, GoalAlias, InvalidId, MerchantId, OfferId, TransactionId},
+    decide::{NewClick, OwedDelivery},
+    ids::{
+        AffiliateId, ClickId, ConversionId, DeliveryId, GoalAlias, InvalidId, MerchantId, OfferId,
+        TransactionId,
+    },
     money::{Money, Multiplier},
     params::Params,
     status::{Status, StatusEvent},
@@ -102,6 +105,44 @@ pub(super) fn push_decided(cells: &mut Cells, conversion: &Conversion, steps_bef
     ]);
 }
 
+pub(super) const DELIVERY: &[Column] = &columns![
+    Uuid id, Text endpoint, Uuid conversion, Integer step, Text state, Integer due_at, Integer claim, Integer attempts,
+    Integer round_attempts, Integer created_at,
+];
+
+pub(super) fn push_delivery(cells: &mut Cells, new: &NewDelivery) {
+    let NewDelivery { id, owed, at } = new;
+    cells.push([
+        id.uuid().into(),
+        text(owed.endpoint.as_str()),
+        owed.conversion.uuid().into(),
+        i64::from(owed.step).into(),
+        text("waiting"),
+        at.millis().into(),
+        0_i64.into(),
+        0_i64.into(),
+        0_i64.into(),
+        at.millis().into(),
+    ]);
+}
+
+/// A delivery as it is born.
+#[derive(Debug)]
+pub(super) struct NewDelivery {
+    pub(super) id: DeliveryId,
+    pub(super) owed: OwedDelivery,
+    pub(super) at: Timestamp,
+}
+
+/// A JSON object as it is stored, back as parameters.
+pub(super) fn params(json: Option<&str>) -> Result<Params, StorageError> {
+    let Some(json) = json else { return Ok(Params::new()) };
+    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(json)
+        .map_err(|error| StorageError::Broken(format!("stored parameters: {error}")))?;
+    let value = |value: serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    Ok(object.into_iter().map(|(name, it)| (name, value(it))).collect())
+}
+
 pub(super) fn push_status_event(cells: &mut Cells, event: &StatusEvent) {
     cells.push([
         event.conversion.uuid().into(),
@@ -127,7 +168,14 @@ pub(super) fn click(row: &QueryResult) -> Result<Click, StorageError> {
 }
 
 pub(super) fn conversion(row: &QueryResult, currencies: &Currencies) -> Result<Conversion, StorageError> {
-    let mut row = Reading::new(row);
+    read_conversion(&mut Reading::new(row), currencies)
+}
+
+/// Reads the columns of [`CONVERSION_SELECTED`], wherever they stand in a row.
+pub(super) fn read_conversion(
+    row: &mut Reading<'_>,
+    currencies: &Currencies,
+) -> Result<Conversion, StorageError> {
     Ok(Conversion {
         id: ConversionId::new(row.next::<Uuid>()?),
         click: row.id(ClickId::parse)?,

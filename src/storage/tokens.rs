@@ -2,11 +2,11 @@
 
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel,
-    QueryFilter, QueryOrder, TransactionTrait,
+    QueryFilter, QueryOrder,
 };
 
 use super::{
-    Storage, StorageError, backend,
+    Storage, StorageError,
     catalog::token_of,
     configuration::{TokenSetting, announce},
     entity::{catalog, merchant, token},
@@ -29,12 +29,12 @@ impl Storage {
         now: Timestamp,
         expires_at: Option<Timestamp>,
     ) -> Result<(), StorageError> {
-        let transaction = self.writer.begin_with_options(backend::write_transaction()).await?;
-        if merchant::Entity::find_by_id(merchant.as_str()).one(&transaction).await?.is_none() {
+        let transaction = self.begin().await?;
+        if merchant::Entity::find_by_id(merchant.as_str()).one(&*transaction).await?.is_none() {
             return Err(StorageError::Refused(format!("there is no merchant {merchant}")));
         }
-        insert(&transaction, merchant, setting, now, expires_at).await?;
-        announce(&transaction).await?;
+        insert(&*transaction, merchant, setting, now, expires_at).await?;
+        announce(&*transaction).await?;
         Ok(transaction.commit().await?)
     }
 
@@ -55,14 +55,14 @@ impl Storage {
     /// # Errors
     /// [`StorageError::Refused`] if there is no such token.
     pub async fn revoke_token(&self, id: TokenId, now: Timestamp) -> Result<Token, StorageError> {
-        let transaction = self.writer.begin_with_options(backend::write_transaction()).await?;
-        let stored = token::Entity::find_by_id(id.uuid()).one(&transaction).await?;
+        let transaction = self.begin().await?;
+        let stored = token::Entity::find_by_id(id.uuid()).one(&*transaction).await?;
         let stored = stored.ok_or_else(|| StorageError::Refused(format!("there is no token {id}")))?;
         let mut row = stored.clone().into_active_model();
         let revoked_at = stored.revoked_at.unwrap_or(now.millis());
         row.revoked_at = Set(Some(revoked_at));
-        row.update(&transaction).await?;
-        announce(&transaction).await?;
+        row.update(&*transaction).await?;
+        announce(&*transaction).await?;
         transaction.commit().await?;
         token_of(token::Model { revoked_at: Some(revoked_at), ..stored })
     }
@@ -73,12 +73,13 @@ impl Storage {
     /// # Errors
     /// [`StorageError::Unsafe`] if the secret is another one.
     pub async fn check_secret(&self, check: &TokenDigest) -> Result<(), StorageError> {
-        let transaction = self.writer.begin_with_options(backend::write_transaction()).await?;
-        let stored = catalog::Entity::find().one(&transaction).await?.and_then(|row| row.secret_check);
+        let transaction = self.begin().await?;
+        let stored = catalog::Entity::find().one(&*transaction).await?.and_then(|row| row.secret_check);
         match stored {
             Some(stored) if stored == check.as_bytes() => Ok(()),
             Some(_) => Err(StorageError::Unsafe(
-                "this database belongs to another COUNTERSIGN_SECRET: start with that one, or its tokens are lost".into(),
+                "this database belongs to another COUNTERSIGN_SECRET: start with that one, or its tokens are lost"
+                    .into(),
             )),
             None => {
                 let row = catalog::ActiveModel {
@@ -86,7 +87,7 @@ impl Storage {
                     secret_check: Set(Some(check.as_bytes().to_vec())),
                     ..Default::default()
                 };
-                catalog::Entity::update(row).exec_without_returning(&transaction).await?;
+                catalog::Entity::update(row).exec_without_returning(&*transaction).await?;
                 Ok(transaction.commit().await?)
             }
         }
@@ -97,14 +98,14 @@ impl Storage {
     /// # Errors
     /// [`StorageError`]
     pub async fn note_use(&self, uses: &[(TokenId, Timestamp)]) -> Result<(), StorageError> {
-        let transaction = self.writer.begin_with_options(backend::write_transaction()).await?;
+        let transaction = self.begin().await?;
         for (id, at) in uses {
             let row = token::ActiveModel {
                 id: Set(id.uuid()),
                 last_used_at: Set(Some(at.millis())),
                 ..Default::default()
             };
-            token::Entity::update(row).exec_without_returning(&transaction).await?;
+            token::Entity::update(row).exec_without_returning(&*transaction).await?;
         }
         Ok(transaction.commit().await?)
     }

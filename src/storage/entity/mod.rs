@@ -3,7 +3,9 @@
 pub(super) mod affiliate;
 pub(super) mod catalog;
 pub(super) mod currency;
+pub(super) mod endpoint_health;
 pub(super) mod goal;
 pub(super) mod merchant;
 pub(super) mod offer;
+pub(super) mod postback_endpoint;
 pub(super) mod token;

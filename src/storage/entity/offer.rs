@@ -9,6 +9,7 @@ pub(crate) struct Model {
     pub(crate) name: String,
     pub(crate) landing_url: String,
     pub(crate) active: bool,
+    pub(crate) goals_enabled: bool,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -1,23 +1,23 @@
 //! The configuration file: TOML in, a [`Configuration`] out, or a mistake with its line and key.
 
+mod entries;
+mod postback;
+
 use std::{collections::HashMap, env, ops::Range};
 
-use ipnet::IpNet;
-use serde::{Deserialize, Deserializer, de};
 use toml::Spanned;
 
+use self::entries::{CurrencyEntry, File, GoalEntry, MerchantEntry, SecretEntry, TokenEntry};
+
 use crate::{
-    config::address_range,
     domain::{
         catalog::{Affiliate, Catalog, Offer},
         currency::{Currencies, Currency, CurrencyCode},
-        goal::{AmountRule, Goal, GoalRole, StatusFlow},
-        ids::{AffiliateId, GoalAlias, MerchantId, OfferId, TokenId},
+        goal::{Goal, GoalRole},
+        ids::TokenId,
         merchant::{Deal, DealKind, Merchant},
-        money::{Multiplier, SCALE},
+        money::SCALE,
         secret::Secret,
-        status::Status,
-        template::{UrlTemplate, Vocabulary},
         token::TokenDigester,
     },
     storage::{Configuration, MerchantSetting, TokenSetting},
@@ -30,7 +30,7 @@ const TOKEN_CHARS_MIN: usize = 8;
 #[derive(Debug, thiserror::Error)]
 pub enum Mistake {
     /// It is no TOML, or a value or key is not one that is known; says line and key.
-    #[error("{0}")]
+    #[error(transparent)]
     Toml(#[from] toml::de::Error),
     /// A value contradicts another one.
     #[error("line {line}: {key}: {why}")]
@@ -59,199 +59,6 @@ pub fn read(
     reader.configuration(file)
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    #[serde(default)]
-    currency: Vec<CurrencyEntry>,
-    #[serde(default)]
-    merchant: Vec<MerchantEntry>,
-    #[serde(default)]
-    affiliate: Vec<AffiliateEntry>,
-    #[serde(default)]
-    offer: Vec<OfferEntry>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CurrencyEntry {
-    #[serde(deserialize_with = "currency_code")]
-    code: CurrencyCode,
-    minor_unit: Spanned<u8>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct MerchantEntry {
-    #[serde(deserialize_with = "merchant_id")]
-    id: Spanned<MerchantId>,
-    name: String,
-    #[serde(default = "cpa", deserialize_with = "deal_kind")]
-    deal: DealKind,
-    #[serde(default, deserialize_with = "multiplier")]
-    revshare_multiplier: Option<Spanned<Multiplier>>,
-    #[serde(default)]
-    tokens: Vec<Spanned<TokenEntry>>,
-    currencies: Option<Vec<Spanned<String>>>,
-    #[serde(default, deserialize_with = "address_ranges")]
-    allowed_ips: Vec<IpNet>,
-    #[serde(default = "yes")]
-    require_ftd: bool,
-    #[serde(default)]
-    hold_suspected: bool,
-    #[serde(default)]
-    require_signature: Option<Spanned<bool>>,
-    signing_secret: Option<Spanned<SecretEntry>>,
-    #[serde(default, deserialize_with = "statuses")]
-    initial_statuses: Vec<Status>,
-    #[serde(default = "yes")]
-    active: bool,
-    #[serde(default)]
-    goal: Vec<GoalEntry>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "a token is a text, or { label = \"…\", env = \"NAME\" }")]
-enum TokenEntry {
-    Plain(String),
-    Named { label: String, env: Option<String>, token: Option<String> },
-}
-
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "a secret is a text, or { env = \"NAME\" }")]
-enum SecretEntry {
-    Plain(String),
-    Environment { env: String },
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct GoalEntry {
-    #[serde(deserialize_with = "goal_alias")]
-    alias: Spanned<GoalAlias>,
-    name: String,
-    #[serde(default)]
-    once: bool,
-    #[serde(default = "optional", deserialize_with = "amount_rule")]
-    amount: AmountRule,
-    #[serde(default = "immediate", deserialize_with = "status_flow")]
-    status_flow: StatusFlow,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AffiliateEntry {
-    #[serde(deserialize_with = "affiliate_id")]
-    id: Spanned<AffiliateId>,
-    name: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OfferEntry {
-    #[serde(deserialize_with = "offer_id")]
-    id: Spanned<OfferId>,
-    #[serde(deserialize_with = "merchant_id")]
-    merchant: Spanned<MerchantId>,
-    name: String,
-    #[serde(deserialize_with = "landing_url")]
-    landing_url: UrlTemplate,
-    #[serde(default = "yes")]
-    active: bool,
-}
-
-const fn yes() -> bool {
-    true
-}
-const fn cpa() -> DealKind {
-    DealKind::Cpa
-}
-const fn optional() -> AmountRule {
-    AmountRule::Optional
-}
-const fn immediate() -> StatusFlow {
-    StatusFlow::Immediate
-}
-
-/// A field that is a text in the file and a value of the domain here.
-macro_rules! texts {
-    ($($name:ident -> $type:ty = $parse:expr;)*) => {
-        $(fn $name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<$type, D::Error> {
-            let parse: fn(&str) -> Result<_, String> = $parse;
-            Read::read(deserializer, parse)
-        })*
-    };
-}
-
-texts! {
-    merchant_id -> Spanned<MerchantId> = |text| MerchantId::parse(text).map_err(|e| e.to_string());
-    affiliate_id -> Spanned<AffiliateId> = |text| AffiliateId::parse(text).map_err(|e| e.to_string());
-    offer_id -> Spanned<OfferId> = |text| OfferId::parse(text).map_err(|e| e.to_string());
-    goal_alias -> Spanned<GoalAlias> = |text| GoalAlias::parse(text).map_err(|e| e.to_string());
-    multiplier -> Option<Spanned<Multiplier>> = Multiplier::parse;
-    landing_url -> UrlTemplate = |text| UrlTemplate::parse(text, Vocabulary::LandingUrl).map_err(|e| e.to_string());
-    deal_kind -> DealKind = |text| one_of(text, DealKind::parse, "cpa, hybrid");
-    status_flow -> StatusFlow = |text| one_of(text, StatusFlow::parse, "immediate, two_phase");
-    amount_rule -> AmountRule = |text| {
-        let own = |word: &str| AmountRule::parse(word).filter(|rule| *rule != AmountRule::NonZero);
-        one_of(text, own, "required, optional, none")
-    };
-    currency_code -> CurrencyCode = |text| one_of(text, CurrencyCode::parse, "3 to 8 letters or digits");
-    statuses -> Vec<Status> = |text| one_of(text, Status::parse, "pending, approved, rejected");
-    address_ranges -> Vec<IpNet> = address_range;
-}
-
-fn one_of<T>(text: &str, parse: impl Fn(&str) -> Option<T>, known: &str) -> Result<T, String> {
-    parse(text).ok_or_else(|| format!("`{text}` is not one of: {known}"))
-}
-
-/// The shapes in which a text may stand.
-trait Read<T>: Sized {
-    fn read<'de, D: Deserializer<'de>>(
-        from: D,
-        parse: fn(&str) -> Result<T, String>,
-    ) -> Result<Self, D::Error>;
-}
-
-impl<T> Read<T> for T {
-    fn read<'de, D: Deserializer<'de>>(
-        from: D,
-        parse: fn(&str) -> Result<T, String>,
-    ) -> Result<Self, D::Error> {
-        parse(&String::deserialize(from)?).map_err(de::Error::custom)
-    }
-}
-
-impl<T> Read<T> for Spanned<T> {
-    fn read<'de, D: Deserializer<'de>>(
-        from: D,
-        parse: fn(&str) -> Result<T, String>,
-    ) -> Result<Self, D::Error> {
-        let text = Spanned::<String>::deserialize(from)?;
-        let value = parse(text.get_ref()).map_err(de::Error::custom)?;
-        Ok(Self::new(text.span(), value))
-    }
-}
-
-impl<T> Read<T> for Option<Spanned<T>> {
-    fn read<'de, D: Deserializer<'de>>(
-        from: D,
-        parse: fn(&str) -> Result<T, String>,
-    ) -> Result<Self, D::Error> {
-        <Spanned<T> as Read<T>>::read(from, parse).map(Some)
-    }
-}
-
-impl<T> Read<T> for Vec<T> {
-    fn read<'de, D: Deserializer<'de>>(
-        from: D,
-        parse: fn(&str) -> Result<T, String>,
-    ) -> Result<Self, D::Error> {
-        let texts = Vec::<String>::deserialize(from)?;
-        texts.iter().map(|text| parse(text).map_err(de::Error::custom)).collect()
-    }
-}
-
 struct Reader<'a> {
     text: &'a str,
     present: &'a Catalog,
@@ -268,6 +75,7 @@ impl Reader<'_> {
         self.check_unique(file.merchant.iter().map(|entry| &entry.id), "merchant.id")?;
         self.check_unique(file.affiliate.iter().map(|entry| &entry.id), "affiliate.id")?;
         self.check_unique(file.offer.iter().map(|entry| &entry.id), "offer.id")?;
+        self.check_unique(file.postback.iter().map(|entry| &entry.id), "postback.id")?;
         for offer in &file.offer {
             let id = offer.merchant.get_ref();
             let here = file.merchant.iter().any(|merchant| merchant.id.get_ref() == id);
@@ -276,6 +84,8 @@ impl Reader<'_> {
                 return Err(self.mistake(offer.merchant.span(), "offer.merchant", why));
             }
         }
+        let endpoints =
+            file.postback.iter().map(|entry| self.endpoint(entry, &file)).collect::<Result<_, _>>()?;
         let merchants =
             file.merchant.into_iter().map(|entry| self.merchant(entry, &known)).collect::<Result<_, _>>()?;
         let affiliates =
@@ -286,12 +96,14 @@ impl Reader<'_> {
             name: entry.name,
             landing_url: entry.landing_url,
             active: entry.active,
+            goals_enabled: entry.goals_enabled,
         });
         Ok(Configuration {
             currencies,
             merchants,
             affiliates: affiliates.collect(),
             offers: offers.collect(),
+            endpoints,
         })
     }
 
@@ -306,7 +118,10 @@ impl Reader<'_> {
 
     fn merchant(&self, entry: MerchantEntry, known: &Currencies) -> Result<MerchantSetting, Mistake> {
         let deal = self.deal(&entry)?;
-        let signing_secret = entry.signing_secret.as_ref().map(|secret| self.secret(secret)).transpose()?;
+        let signing_secret = entry.signing_secret.as_ref().map(|secret| {
+            self.secret_text(secret.get_ref(), secret.span(), "merchant.signing_secret").map(Secret::new)
+        });
+        let signing_secret = signing_secret.transpose()?;
         let require_signature = entry.require_signature.as_ref().is_some_and(|required| *required.get_ref());
         let stored = self.present.merchants.get(entry.id.get_ref()).and_then(|m| m.signing_secret.as_ref());
         if let Some(required) = &entry.require_signature
@@ -407,12 +222,15 @@ impl Reader<'_> {
         })
     }
 
-    fn secret(&self, entry: &Spanned<SecretEntry>) -> Result<Secret, Mistake> {
-        match entry.get_ref() {
-            SecretEntry::Plain(plain) => Ok(Secret::new(plain.clone())),
-            SecretEntry::Environment { env } => {
-                self.environment(env, entry.span(), "merchant.signing_secret").map(Secret::new)
-            }
+    fn secret_text(
+        &self,
+        entry: &SecretEntry,
+        span: Range<usize>,
+        key: &'static str,
+    ) -> Result<String, Mistake> {
+        match entry {
+            SecretEntry::Plain(plain) => Ok(plain.clone()),
+            SecretEntry::Environment { env } => self.environment(env, span, key),
         }
     }
 

@@ -1,0 +1,161 @@
+//! Postback endpoints: where affiliates want to be told, of what, and how.
+
+use std::{collections::BTreeSet, ops::RangeInclusive};
+
+use super::{
+    conversion::Conversion,
+    goal::stored_words,
+    ids::{AffiliateId, EndpointId, GoalAlias, OfferId},
+    secret::Secret,
+    status::Status,
+    template::{TextTemplate, UrlTemplate},
+    webhook::SigningSecret,
+};
+
+/// Where an affiliate wants to be told, of what, and how.
+#[derive(Clone, Debug)]
+pub struct PostbackEndpoint {
+    /// Its id.
+    pub id: EndpointId,
+    /// Whose it is.
+    pub affiliate: AffiliateId,
+    /// Only conversions of this offer; none for every offer.
+    pub offer: Option<OfferId>,
+    /// Only conversions of this goal; none for every goal.
+    pub goal: Option<GoalAlias>,
+    /// Only when a conversion gets one of these statuses.
+    pub statuses: BTreeSet<Status>,
+    /// How it is told.
+    pub method: Method,
+    /// Where to, with macros.
+    pub url: UrlTemplate,
+    /// Parameters with macros: of the query, the form or the JSON object, by the method.
+    pub params: Vec<(String, TextTemplate)>,
+    /// Headers with macros.
+    pub headers: Vec<(String, TextTemplate)>,
+    /// HTTP Basic authentication.
+    pub basic_auth: Option<BasicAuth>,
+    /// Signs JSON as Standard Webhooks do.
+    pub signing_secret: Option<SigningSecret>,
+    /// What counts as told.
+    pub success: SuccessRule,
+    /// Whether it is told of anything at all.
+    pub active: bool,
+}
+
+/// Credentials for HTTP Basic authentication; a token is a user name without a password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BasicAuth {
+    /// The user name.
+    pub login: Secret,
+    /// The password.
+    pub password: Option<Secret>,
+}
+
+/// How an endpoint is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// Everything stands in the URL.
+    Get,
+    /// A form in the body.
+    PostForm,
+    /// A JSON object in the body.
+    PostJson,
+}
+
+stored_words!(Method { "GET" => Self::Get, "POST_FORM" => Self::PostForm, "POST_JSON" => Self::PostJson });
+
+impl PostbackEndpoint {
+    /// Whether it is told that this conversion has got this status. While an offer's goals are switched off, the
+    /// endpoint's own condition on the goal is passed over, and holds again once they are switched on.
+    pub fn wants(&self, conversion: &Conversion, status: Status, goals_enabled: bool) -> bool {
+        self.active
+            && self.affiliate == conversion.affiliate
+            && self.offer.as_ref().is_none_or(|offer| *offer == conversion.offer)
+            && (!goals_enabled || self.goal.as_ref().is_none_or(|goal| *goal == conversion.goal))
+            && self.statuses.contains(&status)
+    }
+}
+
+/// Which answers mean that the endpoint has taken a postback.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SuccessRule {
+    statuses: Vec<RangeInclusive<u16>>,
+    source: String,
+    /// What the body must hold; empty for anything.
+    pub body_contains: String,
+}
+
+/// A text that names no HTTP statuses.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` names no HTTP statuses: write them as 200-299 or 200,204")]
+pub struct InvalidStatuses(String);
+
+impl Default for SuccessRule {
+    fn default() -> Self {
+        Self { statuses: vec![200..=299], source: "200-299".to_owned(), body_contains: String::new() }
+    }
+}
+
+impl SuccessRule {
+    /// From statuses such as `200-299` or `200,204` and what the body must hold.
+    ///
+    /// # Errors
+    /// [`InvalidStatuses`]
+    pub fn parse(statuses: &str, body_contains: impl Into<String>) -> Result<Self, InvalidStatuses> {
+        let status =
+            |text: &str| text.trim().parse::<u16>().ok().filter(|status| (100..=599).contains(status));
+        let range = |part: &str| {
+            let (first, last) = part.split_once('-').unwrap_or((part, part));
+            let (first, last) = (status(first)?, status(last)?);
+            (first <= last).then_some(first..=last)
+        };
+        let ranges = statuses.split(',').map(range).collect::<Option<Vec<_>>>();
+        Ok(Self {
+            statuses: ranges.ok_or_else(|| InvalidStatuses(statuses.to_owned()))?,
+            source: statuses.to_owned(),
+            body_contains: body_contains.into(),
+        })
+    }
+
+    /// The statuses as they were written.
+    pub fn statuses(&self) -> &str {
+        &self.source
+    }
+
+    /// What is wrong with an answer, if anything, in plain words.
+    pub fn objection(&self, status: u16, body: &str) -> Option<String> {
+        if !self.statuses.iter().any(|range| range.contains(&status)) {
+            return Some(format!("answered {status}; success is {}", self.source));
+        }
+        (!body.contains(&self.body_contains))
+            .then(|| format!("answered {status}, but without `{}` in its body", self.body_contains))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn success_is_a_status_in_range_and_the_wanted_text() {
+        #[track_caller]
+        fn check(statuses: &str, contains: &str, status: u16, body: &str, success: bool) {
+            let rule = SuccessRule::parse(statuses, contains).unwrap();
+            assert_eq!(
+                rule.objection(status, body).is_none(),
+                success,
+                "{statuses} {contains} {status} {body}"
+            );
+        }
+        check("200-299", "", 200, "", true);
+        check("200-299", "", 302, "", false);
+        check("200, 409", "", 409, "", true);
+        check("200,409", "", 201, "", false);
+        check("200-299", "OK", 200, "all OK", true);
+        check("200-299", "OK", 200, "error", false);
+        for wrong in ["", "abc", "200-", "299-200", "99", "600", "200;204"] {
+            assert!(SuccessRule::parse(wrong, "").is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Postback endpoints: how they are stored, and how they fare.
+
+use std::collections::HashMap;
+
+use sea_orm::{ActiveValue::Set, DatabaseTransaction, EntityTrait, sea_query::OnConflict};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Storage, StorageError,
+    catalog::{list, open_secret},
+    configuration::{Difference, json_list, save},
+    entity::{endpoint_health, postback_endpoint},
+    rows::{known, valid},
+};
+use crate::domain::{
+    endpoint::{BasicAuth, Method, PostbackEndpoint, SuccessRule},
+    ids::{AffiliateId, EndpointId, GoalAlias, OfferId},
+    sealed::Sealer,
+    secret::Secret,
+    status::Status,
+    template::{TextTemplate, UrlTemplate, Vocabulary},
+    time::Timestamp,
+    webhook::SigningSecret,
+};
+
+/// How an endpoint fares.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EndpointHealth {
+    /// Since when every attempt has failed; none after a success.
+    pub failing_since: Option<Timestamp>,
+    /// Since when it is paused, and why: its deliveries wait.
+    pub paused: Option<(Timestamp, String)>,
+}
+
+/// Basic authentication as it is sealed.
+#[derive(Deserialize, Serialize)]
+struct Credentials {
+    login: String,
+    password: Option<String>,
+}
+
+impl Storage {
+    /// How endpoints fare; one that is not there has had no trouble.
+    ///
+    /// # Errors
+    /// [`StorageError`]
+    pub async fn endpoint_health(&self) -> Result<HashMap<EndpointId, EndpointHealth>, StorageError> {
+        read_health(&self.reader).await
+    }
+
+    /// Pauses an endpoint, or lets it go on.
+    ///
+    /// # Errors
+    /// [`StorageError`]
+    pub async fn pause_endpoint(
+        &self,
+        endpoint: &EndpointId,
+        paused: Option<(Timestamp, String)>,
+    ) -> Result<(), StorageError> {
+        let transaction = self.begin().await?;
+        write_health(&*transaction, endpoint, &EndpointHealth { failing_since: None, paused }).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    pub(super) async fn configure_endpoint(
+        &self,
+        transaction: &DatabaseTransaction,
+        endpoint: &PostbackEndpoint,
+        nonce: &(impl Fn() -> [u8; 24] + Send),
+    ) -> Result<Difference, StorageError> {
+        let id = endpoint.id.to_string();
+        let stored = postback_endpoint::Entity::find_by_id(id.clone()).one(transaction).await?;
+        let (stored_auth, stored_secret) =
+            stored.map(|row| (row.basic_auth, row.signing_secret)).unwrap_or_default();
+        let basic_auth = match &endpoint.basic_auth {
+            Some(auth) => {
+                let password = auth.password.as_ref().map(|password| password.expose().to_owned());
+                let credentials = Credentials { login: auth.login.expose().to_owned(), password };
+                let plain = serde_json::to_string(&credentials).unwrap_or_default();
+                Some(self.seal(&plain, &context(&id, "basic_auth"), stored_auth, nonce)?)
+            }
+            None => None,
+        };
+        let signing_secret = match &endpoint.signing_secret {
+            Some(secret) => Some(self.seal(
+                secret.expose().expose(),
+                &context(&id, "signing_secret"),
+                stored_secret,
+                nonce,
+            )?),
+            None => None,
+        };
+        let row = postback_endpoint::Model {
+            id: id.clone(),
+            affiliate: endpoint.affiliate.to_string(),
+            offer: endpoint.offer.as_ref().map(ToString::to_string),
+            goal: endpoint.goal.as_ref().map(ToString::to_string),
+            statuses: json_list(&endpoint.statuses),
+            method: endpoint.method.as_str().to_owned(),
+            url: endpoint.url.source().to_owned(),
+            params: templates_json(&endpoint.params),
+            headers: templates_json(&endpoint.headers),
+            basic_auth,
+            signing_secret,
+            success_statuses: endpoint.success.statuses().to_owned(),
+            success_body: endpoint.success.body_contains.clone(),
+            active: endpoint.active,
+        };
+        Ok(Difference::of("postback", id, save(transaction, row).await?))
+    }
+}
+
+/// What a secret of an endpoint is sealed for.
+fn context(endpoint: &str, what: &str) -> String {
+    format!("postback/{endpoint}/{what}")
+}
+
+fn templates_json(templates: &[(String, TextTemplate)]) -> String {
+    let pairs: Vec<_> = templates.iter().map(|(name, template)| (name, template.source())).collect();
+    serde_json::to_string(&pairs).unwrap_or_default()
+}
+
+fn templates(json: &str, endpoint: &str) -> Result<Vec<(String, TextTemplate)>, StorageError> {
+    let pairs = list::<(String, String)>(json)?;
+    let parse = |(name, source): (String, String)| match TextTemplate::parse(&source, Vocabulary::Postback) {
+        Ok(template) => Ok((name, template)),
+        Err(error) => Err(StorageError::Broken(format!("`{name}` of postback {endpoint}: {error}"))),
+    };
+    pairs.into_iter().map(parse).collect()
+}
+
+pub(super) fn endpoint_of(
+    row: postback_endpoint::Model,
+    sealer: &Sealer,
+) -> Result<PostbackEndpoint, StorageError> {
+    let broken = |error: String| StorageError::Broken(format!("postback {}: {error}", row.id));
+    let open = |sealed: &Option<String>, what| {
+        sealed.as_deref().map(|sealed| open_secret(sealer, sealed, &context(&row.id, what))).transpose()
+    };
+    let basic_auth = match open(&row.basic_auth, "basic_auth")? {
+        Some(plain) => {
+            let credentials: Credentials =
+                serde_json::from_str(plain.expose()).map_err(|_| broken("its credentials".to_owned()))?;
+            Some(BasicAuth {
+                login: Secret::new(credentials.login),
+                password: credentials.password.map(Secret::new),
+            })
+        }
+        None => None,
+    };
+    let signing_secret = open(&row.signing_secret, "signing_secret")?;
+    let signing_secret = signing_secret.map(|text| SigningSecret::parse(text.expose())).transpose();
+    let statuses = list::<String>(&row.statuses)?;
+    Ok(PostbackEndpoint {
+        id: valid(EndpointId::parse(&row.id))?,
+        affiliate: valid(AffiliateId::parse(&row.affiliate))?,
+        offer: row.offer.as_deref().map(OfferId::parse).map(valid).transpose()?,
+        goal: row.goal.as_deref().map(GoalAlias::parse).map(valid).transpose()?,
+        statuses: statuses.iter().filter_map(|status| Status::parse(status)).collect(),
+        method: known(Method::parse(&row.method), "method")?,
+        url: UrlTemplate::parse(&row.url, Vocabulary::Postback).map_err(|error| broken(error.to_string()))?,
+        params: templates(&row.params, &row.id)?,
+        headers: templates(&row.headers, &row.id)?,
+        basic_auth,
+        signing_secret: signing_secret.map_err(|error| broken(error.to_string()))?,
+        success: SuccessRule::parse(&row.success_statuses, row.success_body.clone())
+            .map_err(|error| broken(error.to_string()))?,
+        active: row.active,
+    })
+}
+
+pub(super) async fn read_health(
+    connection: &impl sea_orm::ConnectionTrait,
+) -> Result<HashMap<EndpointId, EndpointHealth>, StorageError> {
+    let rows = endpoint_health::Entity::find().all(connection).await?;
+    let health = |row: endpoint_health::Model| {
+        let paused =
+            row.paused_at.map(|at| (Timestamp::from_millis(at), row.pause_reason.unwrap_or_default()));
+        let failing_since = row.failing_since.map(Timestamp::from_millis);
+        Ok((valid(EndpointId::parse(&row.endpoint))?, EndpointHealth { failing_since, paused }))
+    };
+    rows.into_iter().map(health).collect()
+}
+
+pub(super) async fn write_health(
+    connection: &impl sea_orm::ConnectionTrait,
+    endpoint: &EndpointId,
+    health: &EndpointHealth,
+) -> Result<(), StorageError> {
+    use endpoint_health::Column;
+
+    let (paused_at, pause_reason) = health.paused.clone().unzip();
+    let row = endpoint_health::ActiveModel {
+        endpoint: Set(endpoint.to_string()),
+        failing_since: Set(health.failing_since.map(Timestamp::millis)),
+        paused_at: Set(paused_at.map(Timestamp::millis)),
+        pause_reason: Set(pause_reason),
+    };
+    let or_replace = OnConflict::column(Column::Endpoint)
+        .update_columns([Column::FailingSince, Column::PausedAt, Column::PauseReason])
+        .to_owned();
+    endpoint_health::Entity::insert(row).on_conflict(or_replace).exec_without_returning(connection).await?;
+    Ok(())
+}

@@ -1,0 +1,476 @@
+//! The outbox: deliveries that are owed, claimed by workers, and settled by what came of an attempt.
+
+use std::collections::{HashMap, HashSet};
+
+use sea_orm::{ConnectionTrait, DatabaseConnection, QueryResult, Statement, Value};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::{
+    EndpointHealth, Storage, StorageError, Write,
+    backend::{self, WriteTurn},
+    bulk::{self, Cells, Column, columns},
+    catalog,
+    endpoints::{read_health, write_health},
+    rows::{CONVERSION_SELECTED, Reading, known, params, read_conversion, text, text_or_null},
+};
+use crate::domain::{
+    delivery::DeliveryState,
+    ids::{ConversionId, DeliveryId, EndpointId},
+    outgoing::Facts,
+    status::Status,
+    time::Timestamp,
+};
+
+/// A delivery that a worker has claimed.
+#[derive(Clone, Debug)]
+pub struct Claimed {
+    /// Who is told.
+    pub endpoint: EndpointId,
+    /// Of which step of the conversion's history.
+    pub step: i32,
+    /// Which claim of this delivery this is: only the latest may settle it.
+    pub claim: i64,
+    /// Until when nobody else claims it.
+    pub until: Timestamp,
+    /// How often it has been attempted.
+    pub attempts: i32,
+    /// How often since it was last sent anew.
+    pub round_attempts: i32,
+    /// When the first of those was.
+    pub round_started_at: Option<Timestamp>,
+    /// What the endpoint is told.
+    pub facts: Facts,
+}
+
+/// One attempt, as it is kept.
+#[derive(Clone, Debug, Serialize)]
+pub struct Attempt {
+    /// Counted from 1 over the life of the delivery.
+    pub number: i32,
+    /// When it began.
+    pub at: Timestamp,
+    /// The request as it was sent, credentials redacted.
+    pub request: String,
+    /// The HTTP status of the answer, if there was one.
+    pub status: Option<u16>,
+    /// The beginning of the answer's body.
+    pub answer: Option<String>,
+    /// What was wrong, in plain words.
+    pub error: Option<String>,
+    /// How long it took, in microseconds.
+    pub duration_us: i64,
+}
+
+/// What becomes of a claimed delivery.
+#[derive(Debug)]
+pub struct Settlement {
+    /// Which delivery, by its claim.
+    pub claimed: Claimed,
+    /// The attempt; none where it was not attempted after all.
+    pub attempt: Option<Attempt>,
+    /// Where it stands now.
+    pub state: DeliveryState,
+    /// When it is due next, while it waits.
+    pub due_at: Timestamp,
+}
+
+/// The connection that claims and settles deliveries.
+#[derive(Debug)]
+pub struct Outbox {
+    connection: DatabaseConnection,
+    turn: WriteTurn,
+}
+
+const ENDPOINT_KEY: &[Column] = &columns![Text endpoint];
+const DELIVERY_KEY: &[Column] = &columns![Uuid id];
+const PUT_BACK: &[Column] = &columns![Uuid id, Integer due_at];
+const ATTEMPT: &[Column] = &columns![
+    Uuid delivery, Integer number, Integer at, Text request, Integer status, Text answer, Text error,
+    Integer duration_us,
+];
+const SETTLED: &[Column] = &columns![
+    Uuid id, Integer claim, Text state, Integer due_at, Integer attempts, Integer round_attempts,
+    Integer round_started_at, Integer settled_at,
+];
+const SUCCESSOR_KEY: &[Column] = &columns![Uuid conversion, Text endpoint, Integer step];
+
+impl Outbox {
+    pub(super) fn new(connection: DatabaseConnection, turn: WriteTurn) -> Self {
+        Self { connection, turn }
+    }
+
+    /// When the earliest delivery of each of these endpoints is due; those that have none are left out.
+    ///
+    /// # Errors
+    /// [`StorageError`], as every method here.
+    pub async fn due(&self, endpoints: &[EndpointId]) -> Result<Vec<(EndpointId, Timestamp)>, StorageError> {
+        let sql = "SELECT k.endpoint, (SELECT min(d.due_at) FROM delivery AS d
+                WHERE d.endpoint = k.endpoint AND d.state = 'waiting') AS due_at
+            FROM ({rows}) AS k";
+        let mut due = Vec::new();
+        for row in bulk::select(&self.connection, sql, endpoint_cells(endpoints), None).await? {
+            let mut row = Reading::new(&row);
+            let endpoint = row.id(EndpointId::parse)?;
+            due.extend(row.next::<Option<i64>>()?.map(|at| (endpoint, Timestamp::from_millis(at))));
+        }
+        Ok(due)
+    }
+
+    /// How endpoints fare.
+    ///
+    /// # Errors
+    /// [`StorageError`]
+    pub async fn health(&self) -> Result<HashMap<EndpointId, EndpointHealth>, StorageError> {
+        read_health(&self.connection).await
+    }
+
+    /// Settles what has been attempted, writes how endpoints fare, and claims up to so many due deliveries of each of
+    /// these endpoints until `until`: one transaction, and none of it waits for the network.
+    ///
+    /// A delivery whose predecessor (the same conversion's earlier step, to the same endpoint) is not settled is put
+    /// behind it instead of being claimed.
+    ///
+    /// # Errors
+    /// [`StorageError`]; then nothing of it is done.
+    pub async fn turn(
+        &self,
+        settlements: &[Settlement],
+        health: &HashMap<EndpointId, EndpointHealth>,
+        wanted: &[(EndpointId, usize)],
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<Claimed>, StorageError> {
+        let write = Write::begin(&self.connection, &self.turn).await?;
+        settle(&write, settlements, now).await?;
+        for (endpoint, health) in health {
+            write_health(&*write, endpoint, health).await?;
+        }
+        let mut ids = Cells::new(DELIVERY_KEY);
+        for (endpoint, limit) in wanted {
+            for id in claim(&write, endpoint, *limit, now, until).await? {
+                ids.push([id.into()]);
+            }
+        }
+        let claimed = load_claimed(&write, ids, until).await?;
+        write.commit().await?;
+        Ok(claimed)
+    }
+
+    /// Closes the connection.
+    pub async fn close(self) {
+        // A claim that was not settled falls due again by itself.
+        let _ = self.connection.close().await;
+    }
+}
+
+fn endpoint_cells(endpoints: &[EndpointId]) -> Cells {
+    let mut cells = Cells::new(ENDPOINT_KEY);
+    endpoints.iter().for_each(|endpoint| cells.push([text(endpoint.as_str())]));
+    cells
+}
+
+async fn claim(
+    write: &Write,
+    endpoint: &EndpointId,
+    limit: usize,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<Vec<Uuid>, StorageError> {
+    let backend = write.get_database_backend();
+    let sql = format!(
+        "WITH due AS (
+            SELECT id FROM delivery WHERE endpoint = $1 AND state = 'waiting' AND due_at <= $2
+            ORDER BY due_at LIMIT {limit} {}
+        )
+        UPDATE delivery SET due_at = $3, claimed_until = $3, claim = claim + 1 FROM due
+        WHERE delivery.id = due.id RETURNING delivery.id",
+        backend::skip_locked(&**write)
+    );
+    let values: [Value; 3] = [endpoint.as_str().into(), now.millis().into(), until.millis().into()];
+    let rows = write.query_all_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
+    rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
+}
+
+async fn load_claimed(write: &Write, ids: Cells, until: Timestamp) -> Result<Vec<Claimed>, StorageError> {
+    let sql = format!(
+        "SELECT d.id, d.endpoint, d.step, d.claim, d.attempts, d.round_attempts, d.round_started_at,
+            (SELECT min(b.due_at) FROM delivery AS b WHERE b.conversion = d.conversion AND b.endpoint = d.endpoint
+                AND b.step < d.step AND b.state = 'waiting') AS blocked_until,
+            e.to_status, e.reason, e.at, k.params, c.extra, {CONVERSION_SELECTED}
+        FROM ({{rows}}) AS r CROSS JOIN delivery AS d CROSS JOIN status_event AS e CROSS JOIN conversion AS c
+            CROSS JOIN click AS k
+        WHERE d.id = r.id AND e.conversion = d.conversion AND e.step = d.step AND c.id = d.conversion
+            AND k.id = c.click_id
+        ORDER BY d.created_at, d.step"
+    );
+    let rows = bulk::select(&**write, &sql, ids, None).await?;
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let currencies = catalog::currencies(&**write).await?;
+    let mut claimed = Vec::with_capacity(rows.len());
+    let mut blocked = Cells::new(PUT_BACK);
+    for row in &rows {
+        let mut row = Reading::new(row);
+        let delivery = DeliveryId::new(row.next()?);
+        let endpoint = row.id(EndpointId::parse)?;
+        let (step, claim) = (row.next()?, i64::from(row.next::<i32>()?));
+        let (attempts, round_attempts) = (row.next()?, row.next()?);
+        let round_started_at = row.next::<Option<i64>>()?.map(Timestamp::from_millis);
+        if let Some(predecessor_due) = row.next::<Option<i64>>()? {
+            blocked.push([delivery.uuid().into(), predecessor_due.saturating_add(1).into()]);
+            continue;
+        }
+        let status = known(Status::parse(&row.next::<String>()?), "status")?;
+        let (reason, changed_at) = (row.next()?, Timestamp::from_millis(row.next()?));
+        let click_params = params(Some(&row.next::<String>()?))?;
+        let extra = params(row.next::<Option<String>>()?.as_deref())?;
+        let mut conversion = read_conversion(&mut row, &currencies)?;
+        conversion.extra = extra;
+        let facts = Facts { delivery, conversion, click_params, status, reason, changed_at };
+        claimed.push(Claimed {
+            endpoint,
+            step,
+            claim,
+            until,
+            attempts,
+            round_attempts,
+            round_started_at,
+            facts,
+        });
+    }
+    let put_back = "UPDATE delivery SET due_at = v.due_at, claimed_until = NULL FROM ({rows}) AS v
+        WHERE delivery.id = v.id";
+    if !blocked.is_empty() {
+        bulk::update(&**write, put_back, blocked).await?;
+    }
+    Ok(claimed)
+}
+
+async fn settle(write: &Write, settlements: &[Settlement], now: Timestamp) -> Result<(), StorageError> {
+    let mut cells = Cells::new(SETTLED);
+    for settlement in settlements {
+        push_settled(&mut cells, settlement, now);
+    }
+    let update = "UPDATE delivery SET state = v.state, due_at = v.due_at, claimed_until = NULL, attempts = v.attempts,
+            round_attempts = v.round_attempts, round_started_at = v.round_started_at, settled_at = v.settled_at
+        FROM ({rows}) AS v WHERE delivery.id = v.id AND delivery.claim = v.claim AND delivery.state = 'waiting'
+        RETURNING delivery.id";
+    let rows = bulk::select(&**write, update, cells, None).await?;
+    // Whatever has been claimed by somebody else since is theirs to settle.
+    let own = rows.iter().map(|row| row.try_get_by_index::<Uuid>(0)).collect::<Result<HashSet<_>, _>>()?;
+    let settled = settlements.iter().filter(|it| own.contains(&it.claimed.facts.delivery.uuid()));
+    let (mut attempts, mut successors) = (Cells::new(ATTEMPT), Cells::new(SUCCESSOR_KEY));
+    for settlement in settled {
+        let claimed = &settlement.claimed;
+        if let Some(attempt) = &settlement.attempt {
+            push_attempt(&mut attempts, claimed.facts.delivery, attempt);
+        }
+        if settlement.state != DeliveryState::Waiting {
+            let conversion = claimed.facts.conversion.id.uuid();
+            successors.push([
+                conversion.into(),
+                text(claimed.endpoint.as_str()),
+                i64::from(claimed.step).into(),
+            ]);
+        }
+    }
+    bulk::insert(&**write, "attempt", attempts).await?;
+    // What waited for its predecessor is due now.
+    let release = "UPDATE delivery SET due_at = {now} FROM ({rows}) AS v
+        WHERE delivery.conversion = v.conversion AND delivery.endpoint = v.endpoint AND delivery.step > v.step
+            AND delivery.state = 'waiting' AND delivery.attempts = 0
+            AND delivery.due_at > {now} AND delivery.claimed_until IS NULL";
+    if !successors.is_empty() {
+        bulk::update(&**write, &release.replace("{now}", &now.millis().to_string()), successors).await?;
+    }
+    Ok(())
+}
+
+fn push_settled(cells: &mut Cells, settlement: &Settlement, now: Timestamp) {
+    let Settlement { claimed, attempt, state, due_at } = settlement;
+    let made = i32::from(attempt.is_some());
+    let round_started_at = claimed.round_started_at.or(attempt.as_ref().map(|attempt| attempt.at));
+    cells.push([
+        claimed.facts.delivery.uuid().into(),
+        claimed.claim.into(),
+        text(state.as_str()),
+        due_at.millis().into(),
+        i64::from(claimed.attempts + made).into(),
+        i64::from(claimed.round_attempts + made).into(),
+        round_started_at.map(Timestamp::millis).into(),
+        (*state != DeliveryState::Waiting).then_some(now.millis()).into(),
+    ]);
+}
+
+fn push_attempt(cells: &mut Cells, delivery: DeliveryId, attempt: &Attempt) {
+    cells.push([
+        delivery.uuid().into(),
+        i64::from(attempt.number).into(),
+        attempt.at.millis().into(),
+        text(&attempt.request),
+        attempt.status.map(i64::from).into(),
+        text_or_null(attempt.answer.as_deref()),
+        text_or_null(attempt.error.as_deref()),
+        attempt.duration_us.into(),
+    ]);
+}
+
+/// A delivery, as people see it.
+#[derive(Clone, Debug, Serialize)]
+pub struct DeliveryRow {
+    /// Its id: the same on every attempt.
+    pub id: DeliveryId,
+    /// Who is told.
+    pub postback: EndpointId,
+    /// Of which conversion.
+    pub conversion: ConversionId,
+    /// That it has got this status.
+    pub status: Status,
+    /// Where the delivery stands: `waiting`, `delivered`, `dead`.
+    pub state: &'static str,
+    /// How often it has been attempted.
+    pub attempts: i32,
+    /// When it is attempted next, while it waits.
+    pub due_at: Option<Timestamp>,
+    /// When it came to be owed.
+    pub created_at: Timestamp,
+    /// When it was delivered or given up.
+    pub settled_at: Option<Timestamp>,
+    /// What was wrong with the last attempt.
+    pub last_error: Option<String>,
+}
+
+/// Which deliveries.
+#[derive(Clone, Debug, Default)]
+pub struct DeliveryFilter {
+    /// These.
+    pub ids: Vec<DeliveryId>,
+    /// In this state.
+    pub state: Option<DeliveryState>,
+    /// To this endpoint.
+    pub endpoint: Option<EndpointId>,
+    /// Owed since this time.
+    pub since: Option<Timestamp>,
+    /// Owed before this time.
+    pub until: Option<Timestamp>,
+}
+
+impl DeliveryFilter {
+    /// A condition on the table `delivery`, with its parameters.
+    fn condition(&self) -> (String, Vec<Value>) {
+        let mut values: Vec<Value> = Vec::new();
+        let mut conditions = vec!["TRUE".to_owned()];
+        let mut add = |column: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                values.push(value);
+                conditions.push(format!("delivery.{column} ${}", values.len()));
+            }
+        };
+        add("state =", self.state.map(|state| state.as_str().into()));
+        add("endpoint =", self.endpoint.as_ref().map(|endpoint| endpoint.as_str().into()));
+        add("created_at >=", self.since.map(|since| since.millis().into()));
+        add("created_at <", self.until.map(|until| until.millis().into()));
+        if !self.ids.is_empty() {
+            let first = values.len() + 1;
+            values.extend(self.ids.iter().map(|id| Value::from(id.uuid())));
+            let places: Vec<_> = (first..=values.len()).map(|number| format!("${number}")).collect();
+            conditions.push(format!("delivery.id IN ({})", places.join(", ")));
+        }
+        (conditions.join(" AND "), values)
+    }
+}
+
+impl Storage {
+    /// Deliveries, newest first.
+    ///
+    /// # Errors
+    /// [`StorageError`]
+    pub async fn deliveries(
+        &self,
+        filter: &DeliveryFilter,
+        limit: u32,
+    ) -> Result<Vec<DeliveryRow>, StorageError> {
+        let (condition, values) = filter.condition();
+        let sql = format!(
+            "SELECT delivery.id, delivery.endpoint, delivery.conversion, e.to_status, delivery.state,
+                delivery.attempts, delivery.due_at, delivery.created_at, delivery.settled_at, a.error
+            FROM delivery
+            JOIN status_event AS e ON e.conversion = delivery.conversion AND e.step = delivery.step
+            LEFT JOIN attempt AS a ON a.delivery = delivery.id AND a.number = delivery.attempts
+            WHERE {condition} ORDER BY delivery.id DESC LIMIT {limit}"
+        );
+        let backend = self.reader.get_database_backend();
+        let rows = self.reader.query_all_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
+        rows.iter().map(delivery_row).collect()
+    }
+
+    /// The attempts of a delivery, in order.
+    ///
+    /// # Errors
+    /// [`StorageError`]
+    pub async fn attempts(&self, delivery: DeliveryId) -> Result<Vec<Attempt>, StorageError> {
+        let sql = "SELECT number, at, request, status, answer, error, duration_us FROM attempt
+            WHERE delivery = $1 ORDER BY number";
+        let backend = self.reader.get_database_backend();
+        let statement = Statement::from_sql_and_values(backend, sql, [delivery.uuid().into()]);
+        let rows = self.reader.query_all_raw(statement).await?;
+        rows.iter().map(attempt).collect()
+    }
+
+    /// Has deliveries sent again from the start of their schedule, whatever their state; those that are being sent
+    /// right now are left alone. Gives how many.
+    ///
+    /// # Errors
+    /// [`StorageError`]
+    pub async fn resend(&self, filter: &DeliveryFilter, now: Timestamp) -> Result<u64, StorageError> {
+        let write = self.begin().await?;
+        let (condition, values) = filter.condition();
+        let now = now.millis();
+        let sql = format!(
+            "UPDATE delivery SET state = 'waiting', due_at = {now}, claimed_until = NULL, round_attempts = 0,
+                round_started_at = NULL, settled_at = NULL
+            WHERE {condition} AND (claimed_until IS NULL OR claimed_until < {now})"
+        );
+        let statement = Statement::from_sql_and_values(write.get_database_backend(), sql, values);
+        let changed = write.execute_raw(statement).await?.rows_affected();
+        write.commit().await?;
+        Ok(changed)
+    }
+}
+
+fn delivery_row(row: &QueryResult) -> Result<DeliveryRow, StorageError> {
+    let mut row = Reading::new(row);
+    let (id, postback) = (DeliveryId::new(row.next()?), row.id(EndpointId::parse)?);
+    let conversion = ConversionId::new(row.next()?);
+    let status = known(Status::parse(&row.next::<String>()?), "status")?;
+    let state = known(DeliveryState::parse(&row.next::<String>()?), "delivery state")?;
+    let attempts = row.next()?;
+    let due_at = Timestamp::from_millis(row.next()?);
+    Ok(DeliveryRow {
+        id,
+        postback,
+        conversion,
+        status,
+        state: state.as_str(),
+        attempts,
+        due_at: (state == DeliveryState::Waiting).then_some(due_at),
+        created_at: Timestamp::from_millis(row.next()?),
+        settled_at: row.next::<Option<i64>>()?.map(Timestamp::from_millis),
+        last_error: row.next()?,
+    })
+}
+
+fn attempt(row: &QueryResult) -> Result<Attempt, StorageError> {
+    let mut row = Reading::new(row);
+    Ok(Attempt {
+        number: row.next()?,
+        at: Timestamp::from_millis(row.next()?),
+        request: row.next()?,
+        status: row.next::<Option<i32>>()?.and_then(|status| u16::try_from(status).ok()),
+        answer: row.next()?,
+        error: row.next()?,
+        duration_us: row.next()?,
+    })
+}
