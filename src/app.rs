@@ -21,7 +21,7 @@ use crate::{
     clock::{Clock, SystemClock},
     config::Settings,
     delivery::{self, Engine, client::Client},
-    domain::{catalog::Catalog, sealed::Sealer, token::TokenDigester},
+    domain::{catalog::Catalog, ids::TokenId, sealed::Sealer, time::Timestamp, token::TokenDigester},
     http::{self, Edge},
     ingest::{Ingest, publish},
     storage::{Ledger, Storage, StorageError},
@@ -123,14 +123,7 @@ pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let uses = edge.token_uses.take();
     // The door closes with its last handle; the writers commit what waits behind it and end.
     drop(edge);
-    let finished = async {
-        let drained = async { while writers.join_next().await.is_some() {} };
-        // Losing the last uses of tokens would only make a date older.
-        let (_, ()) = tokio::join!(base.storage.note_use(&uses), drained);
-        base.storage.close().await;
-    };
-    // A database that is away may keep all of this waiting.
-    let _ = tokio::time::timeout(DRAIN_TIMEOUT, finished).await;
+    finish(base.storage, &mut writers, &uses).await;
     if let Some(ended) = failed {
         bail!("a writer ended: {ended:?}; start again, what was acknowledged is there");
     }
@@ -139,6 +132,17 @@ pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Lets the writers commit what waits, and closes; but not for longer than a database that is away is waited for.
+async fn finish(storage: Storage, writers: &mut JoinSet<()>, uses: &[(TokenId, Timestamp)]) {
+    let finished = async {
+        let drained = async { while writers.join_next().await.is_some() {} };
+        // Losing the last uses of tokens would only make a date older.
+        let (_, ()) = tokio::join!(storage.note_use(uses), drained);
+        storage.close().await;
+    };
+    let _ = tokio::time::timeout(DRAIN_TIMEOUT, finished).await;
 }
 
 fn stop_on_signal(stop: &CancellationToken) -> anyhow::Result<()> {
