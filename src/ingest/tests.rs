@@ -9,14 +9,7 @@ use tokio::sync::watch;
 use super::{Answer, Ingest, NotDecided, QUEUE_EVENTS_MAX, Submission};
 use crate::{
     clock::{Clock, ManualClock, new_uuid},
-    domain::{
-        catalog::Catalog,
-        fixture::NOW,
-        ids::RequestId,
-        refusal::{Code, Refusal},
-        sealed::Sealer,
-        time::Timestamp,
-    },
+    domain::{catalog::Catalog, fixture::NOW, ids::RequestId, sealed::Sealer, time::Timestamp},
     storage::{DatabaseUrl, Ledger, Storage},
 };
 
@@ -33,18 +26,19 @@ async fn fresh_database(folder: &TempDir) -> DatabaseUrl {
 
 /// Something that waits for its turn like everything else, and then changes nothing.
 fn submission() -> Submission {
+    let answer = Answer {
+        status: 401,
+        content_type: "text/plain",
+        body: String::new(),
+        location: None,
+        outcome: "invalid_token",
+        conversion: None,
+    };
     Submission {
         request: RequestId::new(new_uuid(NOW)),
-        event: Err(Refusal::new(Code::InvalidToken, "")),
+        event: Err(answer),
         log: None,
-        render: |_, _| Answer {
-            status: 401,
-            content_type: "text/plain",
-            body: String::new(),
-            location: None,
-            outcome: "invalid_token",
-            conversion: None,
-        },
+        render: |_, _| unreachable!("it was refused before"),
     }
 }
 
