@@ -32,8 +32,8 @@ async fn a_handler_that_panics_is_answered_and_counted_and_harms_no_other() {
     let server = tokio::spawn(serve(listener, router, Limits::default(), clock, stop.clone()));
 
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let requests = "GET /panicking HTTP/1.1\r\nhost: x\r\n\r\nGET /sound HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
-    stream.write_all(requests.as_bytes()).await.unwrap();
+    stream.write_all(b"GET /panicking HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    stream.write_all(b"GET /sound HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
     let mut answers = String::new();
     stream.read_to_string(&mut answers).await.unwrap();
     assert!(answers.starts_with("HTTP/1.1 500 "), "{answers}");

@@ -80,7 +80,8 @@ async fn check_history(database: &Database, conversions: &BTreeMap<String, Recor
 
 async fn check_uniqueness(database: &Database) {
     let twice = [
-        "SELECT click_id || goal FROM conversion WHERE goal IN ('reg', 'ftd') GROUP BY click_id, goal HAVING count(*) > 1",
+        "SELECT click_id || goal FROM conversion WHERE goal IN ('reg', 'ftd')
+            GROUP BY click_id, goal HAVING count(*) > 1",
         "SELECT transaction_id FROM conversion WHERE transaction_id IS NOT NULL
             GROUP BY merchant, goal, transaction_id HAVING count(*) > 1",
     ];
