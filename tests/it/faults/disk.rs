@@ -6,7 +6,7 @@ use std::{
     process::Command,
 };
 
-use super::{checker::check, load::Load};
+use super::{checker::check, load::Load, restarts::is_root};
 use crate::support::{Database, Program, Server, WORLD, eventually};
 
 /// Puts a small disk where the data goes, which nobody else sees and which ends with the program, and begins there.
@@ -37,7 +37,7 @@ fn copied(server: &Server) -> Database {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_disk_that_was_full_has_lost_nothing_and_is_used_again() {
     if !can_mount() {
-        assert!(env::var_os("CI").is_none(), "CI must allow `unshare -rm` and a tmpfs");
+        assert!(env::var_os("CI").is_none() || !is_root(), "CI that runs as root must allow a tmpfs");
         eprintln!("\n*** THE FULL DISK WAS LEFT OUT: this machine lets no test mount a tmpfs ***\n");
         return;
     }

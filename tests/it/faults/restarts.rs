@@ -80,7 +80,7 @@ impl Drop for Cluster {
     }
 }
 
-fn is_root() -> bool {
+pub(super) fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt;
     Path::new("/proc/self").metadata().unwrap().uid() == 0
 }
