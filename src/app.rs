@@ -21,7 +21,7 @@ use crate::{
     clock::{Clock, SystemClock},
     config::Settings,
     delivery::{self, Engine, client::Client},
-    domain::{catalog::Catalog, sealed::Sealer, token::TokenDigester},
+    domain::{catalog::Catalog, ids::TokenId, sealed::Sealer, time::Timestamp, token::TokenDigester},
     http::{self, Edge},
     ingest::{Ingest, publish},
     storage::{Ledger, Storage, StorageError},
@@ -120,23 +120,29 @@ pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
     server.await?;
     deliveries.await?;
     background.shutdown().await;
-    // Losing the last uses of tokens would only make a date older.
-    let _ = base.storage.note_use(&edge.token_uses.take()).await;
+    let uses = edge.token_uses.take();
     // The door closes with its last handle; the writers commit what waits behind it and end.
     drop(edge);
-    let drained =
-        tokio::time::timeout(DRAIN_TIMEOUT, async { while writers.join_next().await.is_some() {} }).await;
-    base.storage.close().await;
-    match (failed, drained) {
-        (Some(ended), _) => bail!("a writer ended: {ended:?}; start again, what was acknowledged is there"),
-        (None, Err(_)) => {
-            bail!("the database did not take the last events in time; none of them was acknowledged")
-        }
-        (None, Ok(())) => {
-            tracing::info!("stopped");
-            Ok(())
-        }
+    finish(base.storage, &mut writers, &uses).await;
+    if let Some(ended) = failed {
+        bail!("a writer ended: {ended:?}; start again, what was acknowledged is there");
     }
+    if !writers.is_empty() {
+        bail!("the database did not take the last events in time; none of them was acknowledged");
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Lets the writers commit what waits, and closes; but not for longer than a database that is away is waited for.
+async fn finish(storage: Storage, writers: &mut JoinSet<()>, uses: &[(TokenId, Timestamp)]) {
+    let finished = async {
+        let drained = async { while writers.join_next().await.is_some() {} };
+        // Losing the last uses of tokens would only make a date older.
+        let (_, ()) = tokio::join!(storage.note_use(uses), drained);
+        storage.close().await;
+    };
+    let _ = tokio::time::timeout(DRAIN_TIMEOUT, finished).await;
 }
 
 fn stop_on_signal(stop: &CancellationToken) -> anyhow::Result<()> {

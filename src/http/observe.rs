@@ -1,6 +1,6 @@
 //! Whether the service lives, whether it is ready, and its figures.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     extract::State,
@@ -8,9 +8,13 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use metrics::gauge;
+use tokio::time::timeout;
 
 use super::{Shared, problem::Problem};
 use crate::{clock::new_uuid, domain::ids::RequestId};
+
+/// How long the database may take to answer before it counts as away.
+const READY_MAX: Duration = Duration::from_secs(4);
 
 /// 200 while the process lives.
 pub(super) async fn healthz() -> &'static str {
@@ -19,13 +23,13 @@ pub(super) async fn healthz() -> &'static str {
 
 /// 200 while the database answers.
 pub(super) async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
-    match shared.edge.storage.ping().await {
-        Ok(()) => "ready\n".into_response(),
-        Err(error) => {
-            tracing::warn!(%error, "not ready");
-            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n").into_response()
-        }
-    }
+    let error = match timeout(READY_MAX, shared.edge.storage.ping()).await {
+        Ok(Ok(())) => return "ready\n".into_response(),
+        Ok(Err(error)) => error.to_string(),
+        Err(silent) => silent.to_string(),
+    };
+    tracing::warn!(%error, "not ready");
+    (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n").into_response()
 }
 
 /// The metrics in the text format of Prometheus.

@@ -155,3 +155,6 @@ async fn answer(request: Request<Incoming>, peer: SocketAddr, router: Router, cl
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,8 @@
 //! arrivals pile up and become the next batch: an idle server answers after one commit, a busy one makes large batches,
 //! and there is nothing to tune. Events of one click always meet the same writer.
 
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::{

@@ -7,7 +7,10 @@ use std::{
 };
 
 use metrics::{counter, histogram};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::{
+    sync::{Notify, mpsc, watch},
+    time::timeout,
+};
 
 use super::{Answer, BATCH_EVENTS_MAX, Envelope, NotDecided, Submission};
 use crate::{
@@ -27,6 +30,10 @@ const ATTEMPTS_MAX: usize = 3;
 
 /// How long an event may wait for a writer. Whoever sent it has given up by then, and is told that nothing happened.
 const WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// How long the database may say nothing. It gives up a statement by itself before that, so this is for a network that
+/// swallows everything.
+const SILENCE_MAX: Duration = Duration::from_secs(8);
 
 /// How long the database may take to come back and tell whether it has committed.
 const RESOLVE_MAX: Duration = Duration::from_secs(5);
@@ -55,7 +62,7 @@ impl Writer {
     }
 
     /// Writes until the door is closed and nothing waits any more.
-    pub async fn run(self, mut waiting: mpsc::Receiver<Envelope>) {
+    pub async fn run(mut self, mut waiting: mpsc::Receiver<Envelope>) {
         let mut taken = Vec::with_capacity(BATCH_EVENTS_MAX);
         while waiting.recv_many(&mut taken, BATCH_EVENTS_MAX).await > 0 {
             let (late, batch): (Vec<_>, Vec<_>) =
@@ -70,7 +77,7 @@ impl Writer {
         self.ledger.close().await;
     }
 
-    async fn write(&self, batch: Vec<Envelope>) {
+    async fn write(&mut self, batch: Vec<Envelope>) {
         let started = Instant::now();
         let submissions: Vec<_> = batch.iter().map(|envelope| &envelope.submission).collect();
         match self.commit(&submissions).await {
@@ -89,7 +96,7 @@ impl Writer {
         }
     }
 
-    async fn write_one_by_one(&self, batch: Vec<Envelope>) {
+    async fn write_one_by_one(&mut self, batch: Vec<Envelope>) {
         let mut rest = batch.into_iter();
         while let Some(envelope) = rest.next() {
             match self.commit(&[&envelope.submission]).await {
@@ -108,7 +115,7 @@ impl Writer {
     }
 
     /// Decides and commits a batch; decides it again when somebody else was faster.
-    async fn commit(&self, submissions: &[&Submission]) -> Result<Vec<Answer>, StorageError> {
+    async fn commit(&mut self, submissions: &[&Submission]) -> Result<Vec<Answer>, StorageError> {
         let mut unknown: Option<(Trace, Vec<Answer>)> = None;
         let mut attempt = 1;
         loop {
@@ -138,10 +145,14 @@ impl Writer {
 
     /// Whether the batch that left this trace was committed; a database that is away is given some time to come back
     /// and tell, because those who wait can't safely send a deposit without a transaction id again.
-    async fn was_committed(&self, trace: &Trace) -> Result<bool, StorageError> {
+    async fn was_committed(&mut self, trace: &Trace) -> Result<bool, StorageError> {
         let asked = Instant::now();
         loop {
-            match self.ledger.has(trace).await {
+            let found = match timeout(SILENCE_MAX, self.ledger.has(trace)).await {
+                Ok(found) => found,
+                Err(_) => Err(self.give_up().await),
+            };
+            match found {
                 Ok(found) => return Ok(found),
                 Err(error) if asked.elapsed() > RESOLVE_MAX => {
                     return Err(StorageError::CommitUnknown(error.to_string()));
@@ -151,25 +162,48 @@ impl Writer {
         }
     }
 
-    async fn attempt(&self, submissions: &[&Submission]) -> Result<Vec<Answer>, Failed> {
+    async fn attempt(&mut self, submissions: &[&Submission]) -> Result<Vec<Answer>, Failed> {
+        let decided = timeout(SILENCE_MAX, self.decide(submissions)).await;
+        let (batch, answers, writes) = match decided {
+            Ok(decided) => decided?,
+            Err(_) => return Err(self.give_up().await.into()),
+        };
+        let committing = Instant::now();
+        let written = timeout(SILENCE_MAX, batch.commit(&writes)).await;
+        histogram!("countersign_write_seconds").record(committing.elapsed());
+        let error = match written {
+            Ok(Ok(())) => {
+                if writes.owes_deliveries() {
+                    self.deliveries_due.notify_one();
+                }
+                return Ok(answers);
+            }
+            Ok(Err(error)) => error,
+            Err(_) => StorageError::CommitUnknown(self.give_up().await.to_string()),
+        };
+        Err(Failed::AtCommit { trace: writes.trace(), answers, error })
+    }
+
+    /// Opens a batch and decides it.
+    async fn decide(
+        &self,
+        submissions: &[&Submission],
+    ) -> Result<(OpenBatch<'_>, Vec<Answer>, Writes), StorageError> {
         let batch = self.ledger.begin().await?;
         let catalog = self.current_catalog(&batch).await?;
         let now = self.clock.now();
         let events = submissions.iter().filter_map(|submission| submission.event.as_ref().ok());
         let known = batch.load(&Keys::of(&catalog, events), &catalog.currencies, now).await?;
         let (answers, writes) = decide_all(&catalog, known, submissions, now);
-        let committing = Instant::now();
-        let written = batch.commit(&writes).await;
-        histogram!("countersign_write_seconds").record(committing.elapsed());
-        match written {
-            Ok(()) => {
-                if writes.owes_deliveries() {
-                    self.deliveries_due.notify_one();
-                }
-                Ok(answers)
-            }
-            Err(error) => Err(Failed::AtCommit { trace: writes.trace(), answers, error }),
+        Ok((batch, answers, writes))
+    }
+
+    /// Leaves behind a connection on which nothing comes any more.
+    async fn give_up(&mut self) -> StorageError {
+        if let Err(error) = self.ledger.reconnect().await {
+            tracing::warn!(%error, "the database fell silent, and can't be reached anew");
         }
+        StorageError::Unavailable(format!("it gave no answer for {SILENCE_MAX:?}"))
     }
 
     /// The configuration that is in force for this batch: never one that has changed since.

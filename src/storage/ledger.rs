@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use sea_orm::{DatabaseConnection, DatabaseTransaction, sea_query::Value as Cell};
 
 use super::{
-    LogRow, StorageError, Write,
+    DatabaseUrl, LogRow, Role, StorageError, Write,
     backend::{self, WriteTurn},
     bulk, catalog,
     cells::{Cells, Column, columns},
@@ -27,6 +27,7 @@ use crate::domain::{
 /// The write connection of one writer.
 #[derive(Debug)]
 pub struct Ledger {
+    url: DatabaseUrl,
     connection: DatabaseConnection,
     turn: WriteTurn,
     sealer: Sealer,
@@ -96,8 +97,23 @@ const GOAL_KEY: &[Column] = &columns![Text click_id, Text goal];
 const TRANSACTION_KEY: &[Column] = &columns![Text merchant, Text goal, Text transaction_id];
 
 impl Ledger {
-    pub(super) fn new(connection: DatabaseConnection, turn: WriteTurn, sealer: Sealer) -> Self {
-        Self { connection, turn, sealer }
+    pub(super) fn new(
+        url: DatabaseUrl,
+        connection: DatabaseConnection,
+        turn: WriteTurn,
+        sealer: Sealer,
+    ) -> Self {
+        Self { url, connection, turn, sealer }
+    }
+
+    /// Connects anew, and leaves a connection behind on which the database has fallen silent: nobody can tell when the
+    /// system will give it up.
+    ///
+    /// # Errors
+    /// [`StorageError`]; then the old connection stays.
+    pub async fn reconnect(&mut self) -> Result<(), StorageError> {
+        self.connection = backend::connect(&self.url, Role::Ledger).await?;
+        Ok(())
     }
 
     /// Opens a batch: one write transaction.

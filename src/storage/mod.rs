@@ -123,7 +123,7 @@ impl Storage {
     /// [`StorageError`] when the database can't be reached.
     pub async fn open_ledger(&self) -> Result<Ledger, StorageError> {
         let connection = backend::connect(&self.url, Role::Ledger).await?;
-        Ok(Ledger::new(connection, self.turn.clone(), self.sealer.clone()))
+        Ok(Ledger::new(self.url.clone(), connection, self.turn.clone(), self.sealer.clone()))
     }
 
     /// The connection that claims and settles deliveries.

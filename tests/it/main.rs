@@ -5,6 +5,7 @@
 mod apply;
 mod click;
 mod errors;
+mod faults;
 mod hardening;
 mod money;
 mod postback_log;

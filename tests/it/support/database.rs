@@ -69,12 +69,17 @@ impl Database {
             );
             return None;
         };
+        Some(Self::on_server(&server).await)
+    }
+
+    /// One on a server whose address this is.
+    pub(crate) async fn on_server(server: &str) -> Self {
         let name = format!("countersign_test_{}", hex::encode(random::<16>()));
-        execute_on(&server, &format!("CREATE DATABASE {name}")).await;
+        execute_on(server, &format!("CREATE DATABASE {name}")).await;
         let (address, _) = server.rsplit_once('/').unwrap();
         let url = format!("{address}/{name}");
         let folder = TempDir::new().unwrap();
-        Some(Self(Arc::new(Inner { folder, url, made_on: Some(MadeOn { server, name }) })))
+        Self(Arc::new(Inner { folder, url, made_on: Some(MadeOn { server: server.to_owned(), name }) }))
     }
 
     /// Its address, as the program takes it.

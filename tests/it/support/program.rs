@@ -21,6 +21,7 @@ pub(crate) struct Program {
     /// The database that it uses.
     pub(crate) database: Database,
     settings: BTreeMap<String, String>,
+    around: Vec<String>,
 }
 
 /// What came of a command.
@@ -44,12 +45,18 @@ impl Program {
             ("COUNTERSIGN_LOG", "info"),
         ];
         let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        Self { database: database.clone(), settings }
+        Self { database: database.clone(), settings, around: Vec::new() }
     }
 
     /// With a setting, as an environment variable.
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.settings.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Run by another program, which gets the whole command as its last arguments.
+    pub(crate) fn run_by(mut self, around: &[&str]) -> Self {
+        self.around = around.iter().map(|&word| word.to_owned()).collect();
         self
     }
 
@@ -60,7 +67,10 @@ impl Program {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+        let words: Vec<_> =
+            self.around.iter().map(String::as_str).chain([env!("CARGO_BIN_EXE_countersign")]).collect();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]);
         for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("COUNTERSIGN_"))
         {
             command.env_remove(name);
