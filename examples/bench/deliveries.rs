@@ -1,5 +1,5 @@
-//! Outgoing postbacks: how fast what waits is delivered, against the bare client that delivers it, and whether
-//! an endpoint that hangs slows the others.
+//! Outgoing postbacks: how fast what waits is delivered, against the bare client that delivers it, and
+//! whether an endpoint that hangs slows the others.
 //!
 //! The conversions are recorded while their endpoints are paused. Then a server is started on what waits, and
 //! the receivers tell how long it took from the first arrival to the last.
@@ -148,8 +148,8 @@ fn wait_until_delivered(receivers: &Receivers, scratch: &Scratch, owed: u64) -> 
     Ok(())
 }
 
-/// Tells the first receiver as often, by the same client and with as many requests in flight, and does nothing
-/// else.
+/// Tells the first receiver as often, by the same client and with as many requests in flight, and does
+/// nothing else.
 fn bare(receivers: &Receivers, count: u64) -> Result<()> {
     let address = receivers.noted()?.answering[0].address;
     let client = Client::new(Limits::default(), vec![LOOPBACK.parse()?])?;
