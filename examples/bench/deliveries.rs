@@ -30,7 +30,8 @@ const DELIVERED_POLL: Duration = Duration::from_millis(50);
 pub(crate) struct Conversions {
     /// To one endpoint.
     pub(crate) to_one: u64,
-    /// To each of many endpoints; enough for attempts at the hanging one to reach their timeout meanwhile.
+    /// To each of many endpoints. A run that is over before the client's timeout has seen attempts at the
+    /// hanging one only begin.
     pub(crate) to_each: u64,
 }
 
