@@ -140,6 +140,10 @@ impl Session {
         })
     }
 
+    pub(crate) fn count_delivered(&self) -> Result<u64> {
+        self.count("SELECT COUNT(*) FROM delivery WHERE state = 'delivered'")
+    }
+
     /// The names of a table's columns, in their order.
     pub(crate) fn columns(&self, table: &str) -> Result<Vec<String>> {
         let backend = self.connection.get_database_backend();

@@ -30,7 +30,7 @@ pub(crate) fn measure(
     let control_scratch = place.fresh("control")?;
     let server = match binary {
         Some(binary) => {
-            Server::set_up(binary, &scratch)?;
+            Server::set_up(binary, &scratch, "")?;
             Some(Server::start(binary, &scratch)?)
         }
         None => None,

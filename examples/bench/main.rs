@@ -8,6 +8,7 @@
 
 mod controls;
 mod database;
+mod deliveries;
 mod ingest;
 mod load;
 mod preload;
@@ -26,6 +27,7 @@ use url::Url;
 
 use controls::Control;
 use database::{Engine, Place, remove_folder};
+use deliveries::Conversions;
 use load::Span;
 use preload::Size;
 use report::Figures;
@@ -69,6 +71,8 @@ enum Part {
     Ingest,
     /// Conversions on an empty database and on a filled one.
     Preload,
+    /// Outgoing postbacks against the bare client, and beside an endpoint that hangs.
+    Deliveries,
 }
 
 fn main() -> ExitCode {
@@ -111,6 +115,14 @@ fn measure(arguments: &Arguments) -> Result<bool> {
     }
     if let Some(size) = arguments.preload.filter(|_| is_asked(Part::Preload)) {
         preload::measure(&place, &server, size, span, &mut figures)?;
+    }
+    if is_asked(Part::Deliveries) {
+        let conversions = if arguments.quick {
+            Conversions { to_one: 2_000, to_each: 500 }
+        } else {
+            Conversions { to_one: 20_000, to_each: 5_000 }
+        };
+        deliveries::measure(&place, &server, rounds, conversions, &mut figures)?;
     }
     remove_folder(&place.folder)?;
     let kept = report::print(&figures, place.engine());

@@ -47,14 +47,14 @@ pub(crate) fn measure(
     figures: &mut Figures,
 ) -> Result<()> {
     let filled = place.fresh("filled")?;
-    Server::set_up(binary, &filled)?;
+    Server::set_up(binary, &filled, "")?;
     eprintln!("filling a database with {} clicks and {} conversions", size.clicks, size.conversions);
     fill(binary, &filled, place.engine(), size).context("filling the database")?;
     let load = Load { connections: CONNECTIONS, span };
     for pass in 1..=PASSES {
         eprintln!("empty against filled, pass {pass} of {PASSES}");
         let empty = place.fresh("empty")?;
-        Server::set_up(binary, &empty)?;
+        Server::set_up(binary, &empty, "")?;
         for (workload, scratch) in
             [(Workload::ConversionOnEmpty, &empty), (Workload::ConversionOnFilled, &filled)]
         {

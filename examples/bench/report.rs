@@ -1,9 +1,13 @@
-//! The figures of a run, and the table that they are printed as.
+//! The figures of a run, and the tables that they are printed as.
+
+mod deliveries;
 
 use std::fmt;
 
 use crate::database::{Engine, RowCounts};
 use crate::load::{Measured, as_float};
+
+pub(crate) use deliveries::{Delivered, Delivery};
 
 /// Above this share of its core the generator may be what was measured.
 const GENERATOR_SHARE_MAX: f64 = 0.95;
@@ -59,6 +63,8 @@ struct Figure {
 #[derive(Default)]
 pub(crate) struct Figures {
     taken: Vec<Figure>,
+    /// Outgoing postbacks, run by run.
+    pub(crate) deliveries: Vec<Delivered>,
     /// The server's peak memory at the end of its run.
     pub(crate) peak_memory_bytes: Option<u64>,
     /// What the server's database holds at the end; it agreed with the answers after every workload.
@@ -127,6 +133,21 @@ impl Figures {
                 rate([ConversionOnFilled, ConversionOnEmpty]),
                 Limits::at_least(0.8, 1.0),
             ),
+            (
+                "deliveries against the bare client",
+                self.delivery_ratio(Delivery::OneEndpoint, Delivery::BareClient),
+                on(Limits::at_least(0.5, 0.5), Limits::at_least(0.4, 0.4)),
+            ),
+            (
+                "nine endpoints beside one that hangs against nine alone",
+                self.delivery_ratio(Delivery::NineBesideHanging, Delivery::NineEndpoints),
+                Limits::at_least(0.9, 0.9),
+            ),
+            (
+                "peak memory of the server while it delivers, MiB",
+                self.delivery_memory(),
+                Limits::at_most(150.0, 150.0),
+            ),
         ];
         let measured = rows.into_iter().filter_map(|(what, reached, limits)| Some((what, reached?, limits)));
         measured.map(|(what, reached, limits)| Criterion { what, reached, limits }).collect()
@@ -185,7 +206,10 @@ struct Criterion {
 
 /// Prints the tables, and returns whether every "must" is kept.
 pub(crate) fn print(figures: &Figures, engine: Engine) -> bool {
-    print_workloads(figures);
+    if !figures.taken.is_empty() {
+        print_workloads(figures);
+    }
+    figures.print_deliveries();
     if let Some(rows) = figures.rows {
         let RowCounts { clicks, pending, approved } = rows;
         println!(

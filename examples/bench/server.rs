@@ -13,6 +13,8 @@ use crate::requests::{Approvals, Clicks, FirstDeposits, LearnedClicks, Player, T
 
 /// The players of the first run, which shows how many the next ones need.
 const PILOT_PLAYERS: usize = 20_000;
+/// Where outgoing postbacks may go, public addresses apart.
+pub(crate) const LOOPBACK: &str = "127.0.0.0/8";
 const PREPARING_CONNECTIONS: usize = 64;
 /// More players than the fastest run so far could use up: a supply must outlast its window.
 const SUPPLY_FACTOR: f64 = 2.0;
@@ -28,32 +30,47 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Lays out the schema and the bench's merchant, affiliate and offer.
-    pub(crate) fn set_up(binary: &Path, scratch: &Scratch) -> Result<()> {
+    /// Lays out the schema and the bench's merchant, affiliate and offer, and `more` of the configuration.
+    pub(crate) fn set_up(binary: &Path, scratch: &Scratch, more: &str) -> Result<()> {
         let configuration = scratch.folder().join("bench.toml");
-        std::fs::write(&configuration, configuration_text())?;
+        std::fs::write(&configuration, configuration_text() + more)?;
         run_to_end(command(binary, scratch).arg("migrate"))?;
         run_to_end(command(binary, scratch).arg("apply").arg(&configuration))
     }
 
+    /// Pauses or resumes a postback endpoint, as people do.
+    pub(crate) fn switch_postback(binary: &Path, scratch: &Scratch, verb: &str, id: &str) -> Result<()> {
+        run_to_end(command(binary, scratch).args(["postback", verb, id]))
+    }
+
     /// Starts the server on a database that is set up, and learns its speed from a first short run.
     pub(crate) fn start(binary: &Path, scratch: &Scratch) -> Result<Self> {
+        let mut server = Self::launch(binary, scratch)?;
+        server.record_conversions(PILOT_PLAYERS)?;
+        Ok(server)
+    }
+
+    /// Starts the server on a database that is set up.
+    pub(crate) fn launch(binary: &Path, scratch: &Scratch) -> Result<Self> {
         let mut serve = command(binary, scratch);
         serve.arg("serve");
         let peer = Peer::start("server", serve, scratch.folder())?;
         let rows = Session::open_reader(scratch.url())?;
         let expected = rows.count_rows()?;
-        let mut server = Self {
+        Ok(Self {
             peer,
             rows,
             expected,
             waiting: Vec::new(),
             depositors: Vec::new(),
             fastest_per_second: 0.0,
-        };
-        server.record_players(PILOT_PLAYERS)?;
-        server.convert(Load { connections: PREPARING_CONNECTIONS, span: Span::Supply })?;
-        Ok(server)
+        })
+    }
+
+    /// Records so many clicks and a first deposit of each.
+    pub(crate) fn record_conversions(&mut self, count: usize) -> Result<()> {
+        self.record_players(count)?;
+        self.convert(Load { connections: PREPARING_CONNECTIONS, span: Span::Supply }).map(drop)
     }
 
     /// `/click`, as browsers call it.
@@ -102,6 +119,10 @@ impl Server {
     /// What the database was seen to hold after the last workload.
     pub(crate) fn rows(&self) -> RowCounts {
         self.expected
+    }
+
+    pub(crate) fn last_words(&self) -> String {
+        self.peer.last_words()
     }
 
     pub(crate) fn stop(self) -> Result<()> {
@@ -166,6 +187,7 @@ fn command(binary: &Path, scratch: &Scratch) -> Command {
     command
         .current_dir(scratch.folder())
         .env("COUNTERSIGN_DATABASE_URL", scratch.url())
+        .env("COUNTERSIGN_DELIVERY_ALLOW", LOOPBACK)
         .env("COUNTERSIGN_LISTEN", "127.0.0.1:0")
         .env("COUNTERSIGN_SECRET", "a secret of the bench, 32 bytes or more in length");
     command

@@ -43,8 +43,8 @@ const TROUBLE_PAUSE: Duration = Duration::from_secs(1);
 /// How many claimed deliveries are kept in memory at once, by all endpoints together.
 const CLAIMED_MAX: usize = 2_048;
 
-/// How many of one endpoint, while it answers quickly.
-const CLAIMED_PER_ENDPOINT_MAX: usize = 128;
+/// How many of one endpoint, while it answers quickly: what it can take while a turn commits on a busy machine.
+const CLAIMED_PER_ENDPOINT_MAX: usize = 512;
 
 /// How much an attempt in flight may delay the stop of the service.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(7);
@@ -170,6 +170,9 @@ impl Engine {
         for (claimed, ..) in &work.unsettled {
             *quick.entry(&claimed.endpoint).or_default() += 1;
         }
+        // Nobody's supply may use up the room of those that come after it.
+        let share = CLAIMED_MAX / due.len().max(1);
+        let quick_max = share.clamp(self.limits.per_host * 2, CLAIMED_PER_ENDPOINT_MAX);
         let mut room = CLAIMED_MAX.saturating_sub(work.claimed.values().sum::<usize>());
         let mut wanted = Vec::new();
         for (endpoint, at) in due {
@@ -177,7 +180,7 @@ impl Engine {
                 continue;
             }
             let settled = quick.get(endpoint).copied().unwrap_or_default();
-            let most = (settled * 4).clamp(self.limits.per_host * 2, CLAIMED_PER_ENDPOINT_MAX);
+            let most = (settled * 4).clamp(self.limits.per_host * 2, quick_max);
             // Those that have just ended are still counted as claimed.
             let at_hand = work.claimed.get(endpoint).copied().unwrap_or_default().saturating_sub(settled);
             let take = most.saturating_sub(at_hand).min(room);

@@ -192,11 +192,13 @@ async fn claim(
     rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
 }
 
+/// Predecessors are told by `settled_at`, not by `state`: with the latter PostgreSQL takes the index of the queue for
+/// them, and reads all that waits for each row.
 async fn load_claimed(write: &Write, ids: Cells, until: Timestamp) -> Result<Vec<Claimed>, StorageError> {
     let sql = format!(
         "SELECT d.id, d.endpoint, d.step, d.claim, d.attempts, d.round_attempts, d.round_started_at,
             (SELECT min(b.due_at) FROM delivery AS b WHERE b.conversion = d.conversion AND b.endpoint = d.endpoint
-                AND b.step < d.step AND b.state = 'waiting') AS blocked_until,
+                AND b.step < d.step AND b.settled_at IS NULL) AS blocked_until,
             e.to_status, e.reason, e.at, k.params, c.extra, {CONVERSION_SELECTED}
         FROM ({{rows}}) AS r CROSS JOIN delivery AS d CROSS JOIN status_event AS e CROSS JOIN conversion AS c
             CROSS JOIN click AS k
@@ -277,10 +279,10 @@ async fn settle(write: &Write, settlements: &[Settlement], now: Timestamp) -> Re
         }
     }
     bulk::insert(&**write, "attempt", attempts).await?;
-    // What waited for its predecessor is due now.
+    // What waited for its predecessor is due now; by `settled_at` for the reason that `load_claimed` has.
     let release = "UPDATE delivery SET due_at = {now} FROM ({rows}) AS v
         WHERE delivery.conversion = v.conversion AND delivery.endpoint = v.endpoint AND delivery.step > v.step
-            AND delivery.state = 'waiting' AND delivery.attempts = 0
+            AND delivery.settled_at IS NULL AND delivery.attempts = 0
             AND delivery.due_at > {now} AND delivery.claimed_until IS NULL";
     if !successors.is_empty() {
         bulk::update(&**write, &release.replace("{now}", &now.millis().to_string()), successors).await?;

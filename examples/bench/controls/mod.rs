@@ -4,6 +4,7 @@
 
 mod noop;
 mod one_by_one;
+pub(crate) mod receivers;
 mod tables;
 
 use std::borrow::Cow;
@@ -34,6 +35,8 @@ pub(crate) enum Control {
     Noop,
     /// Records each conversion in a transaction of its own, through the ORM.
     OneByOne,
+    /// Takes outgoing postbacks.
+    Receivers,
 }
 
 impl Control {
@@ -41,6 +44,7 @@ impl Control {
         match self {
             Self::Noop => "noop",
             Self::OneByOne => "one-by-one",
+            Self::Receivers => "receivers",
         }
     }
 
@@ -55,6 +59,7 @@ impl Control {
             let router = match self {
                 Self::Noop => noop::router(),
                 Self::OneByOne => one_by_one::router(database_url).await?,
+                Self::Receivers => receivers::router().await?,
             };
             serve(router).await
         })
