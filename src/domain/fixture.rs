@@ -95,6 +95,7 @@ fn offer(id: &str, merchant: &Merchant, active: bool) -> Offer {
         name: id.to_owned(),
         landing_url: UrlTemplate::parse(landing, Vocabulary::LandingUrl).unwrap(),
         active,
+        goals_enabled: true,
     }
 }
 
