@@ -79,8 +79,13 @@ pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let deliveries_due = Arc::new(Notify::new());
     let ledgers = open_ledgers(settings, &base.storage).await?;
     let (ingest, mut writers) = Ingest::open(ledgers, &catalog, &clock, &deliveries_due);
+    let outbox = base.storage.open_outbox().await?;
+    if settings.database_url.file().is_some() {
+        // The lock says that nobody else delivers from here, so what is claimed was left by a server that died.
+        outbox.take_over(clock.now()).await?;
+    }
     let engine = Engine {
-        outbox: base.storage.open_outbox().await?,
+        outbox,
         catalog: catalog.subscribe(),
         client: delivery_client(settings)?,
         clock: Arc::clone(&clock),
@@ -109,16 +114,20 @@ pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
     background.spawn(keep_house(base.storage.clone(), Arc::clone(&edge)));
     let server =
         tokio::spawn(http::serve(listener, http::router(Arc::clone(&edge)), limits, clock, stop.clone()));
-    let deliveries = tokio::spawn(engine.run(stop.clone()));
+    let mut deliveries = tokio::spawn(engine.run(stop.clone()));
     println!("listening on http://{address}");
     tracing::info!(%address, database = %settings.database_url.shown(), "serving");
     let failed = tokio::select! {
+        biased;
         () = stop.cancelled() => None,
-        Some(ended) = writers.join_next() => Some(ended),
+        Some(ended) = writers.join_next() => Some(format!("a writer ended: {ended:?}")),
+        ended = &mut deliveries => Some(format!("the delivery of postbacks ended: {ended:?}")),
     };
     stop.cancel();
     server.await?;
-    deliveries.await?;
+    if !deliveries.is_finished() {
+        deliveries.await?;
+    }
     background.shutdown().await;
     // Losing the last uses of tokens would only make a date older.
     let _ = base.storage.note_use(&edge.token_uses.take()).await;
@@ -128,7 +137,7 @@ pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
         tokio::time::timeout(DRAIN_TIMEOUT, async { while writers.join_next().await.is_some() {} }).await;
     base.storage.close().await;
     match (failed, drained) {
-        (Some(ended), _) => bail!("a writer ended: {ended:?}; start again, what was acknowledged is there"),
+        (Some(ended), _) => bail!("{ended}; start again, what was acknowledged is there"),
         (None, Err(_)) => {
             bail!("the database did not take the last events in time; none of them was acknowledged")
         }

@@ -34,7 +34,7 @@ pub use self::{
     endpoints::EndpointHealth,
     ledger::{Ledger, OpenBatch, Trace, Writes},
     log::{LogFilter, LogRow},
-    outbox::{Attempt, Claimed, DeliveryFilter, DeliveryRow, Outbox, Settlement},
+    outbox::{Attempt, Claimed, DeliveryFilter, DeliveryRow, Outbox, Settlement, Taken},
 };
 use crate::domain::sealed::Sealer;
 

@@ -11,7 +11,7 @@ use super::{
     backend::{self, WriteTurn},
     bulk::{self, Cells, Column, columns},
     catalog,
-    endpoints::{read_health, write_health},
+    endpoints::{note_health, read_health},
     rows::{CONVERSION_SELECTED, Reading, known, params, read_conversion, text, text_or_null},
 };
 use crate::domain::{
@@ -74,6 +74,19 @@ pub struct Settlement {
     /// When it is due next, while it waits.
     pub due_at: Timestamp,
 }
+
+/// What a turn has taken from the queue.
+#[derive(Debug, Default)]
+pub struct Taken {
+    /// To be attempted now.
+    pub claimed: Vec<Claimed>,
+    /// How many were put behind their predecessor instead.
+    pub put_back: usize,
+}
+
+/// How long a delivery stays behind its predecessor at least, in milliseconds. Settling that one releases it; this is
+/// for a delivery that another process claims while the settlement is not yet visible to it.
+const PUT_BACK_MILLIS: i64 = 1_000;
 
 /// The connection that claims and settles deliveries.
 #[derive(Debug)]
@@ -140,11 +153,11 @@ impl Outbox {
         wanted: &[(EndpointId, usize)],
         now: Timestamp,
         until: Timestamp,
-    ) -> Result<Vec<Claimed>, StorageError> {
+    ) -> Result<Taken, StorageError> {
         let write = Write::begin(&self.connection, &self.turn).await?;
         settle(&write, settlements, now).await?;
         for (endpoint, health) in health {
-            write_health(&*write, endpoint, health).await?;
+            note_health(&*write, endpoint, health).await?;
         }
         let mut ids = Cells::new(DELIVERY_KEY);
         for (endpoint, limit) in wanted {
@@ -152,9 +165,25 @@ impl Outbox {
                 ids.push([id.into()]);
             }
         }
-        let claimed = load_claimed(&write, ids, until).await?;
+        let taken = load_claimed(&write, ids, now, until).await?;
         write.commit().await?;
-        Ok(claimed)
+        Ok(taken)
+    }
+
+    /// Lets everything that is claimed fall due at once. Only for the one server of an embedded database, before it
+    /// claims anything: whoever held these claims has ended.
+    ///
+    /// # Errors
+    /// [`StorageError`]
+    pub async fn take_over(&self, now: Timestamp) -> Result<u64, StorageError> {
+        let write = Write::begin(&self.connection, &self.turn).await?;
+        let sql = "UPDATE delivery SET due_at = $1, claimed_until = NULL, claim = claim + 1
+            WHERE state = 'waiting' AND claimed_until IS NOT NULL";
+        let statement =
+            Statement::from_sql_and_values(write.get_database_backend(), sql, [now.millis().into()]);
+        let released = write.execute_raw(statement).await?.rows_affected();
+        write.commit().await?;
+        Ok(released)
     }
 
     /// Closes the connection.
@@ -192,11 +221,20 @@ async fn claim(
     rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
 }
 
-async fn load_claimed(write: &Write, ids: Cells, until: Timestamp) -> Result<Vec<Claimed>, StorageError> {
+// What waits is told by `settled_at` wherever rows are found by another way than the queue: a condition on `state`
+// would let the planner walk the queue's index, which is short when it plans and may be a million rows long later.
+
+async fn load_claimed(
+    write: &Write,
+    ids: Cells,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<Taken, StorageError> {
     let sql = format!(
         "SELECT d.id, d.endpoint, d.step, d.claim, d.attempts, d.round_attempts, d.round_started_at,
-            (SELECT min(b.due_at) FROM delivery AS b WHERE b.conversion = d.conversion AND b.endpoint = d.endpoint
-                AND b.step < d.step AND b.state = 'waiting') AS blocked_until,
+            (SELECT min(CASE WHEN b.claimed_until IS NULL THEN b.due_at ELSE 0 END) FROM delivery AS b
+                WHERE b.conversion = d.conversion AND b.endpoint = d.endpoint AND b.step < d.step
+                    AND b.settled_at IS NULL) AS predecessor_due,
             e.to_status, e.reason, e.at, k.params, c.extra, {CONVERSION_SELECTED}
         FROM ({{rows}}) AS r CROSS JOIN delivery AS d CROSS JOIN status_event AS e CROSS JOIN conversion AS c
             CROSS JOIN click AS k
@@ -206,7 +244,7 @@ async fn load_claimed(write: &Write, ids: Cells, until: Timestamp) -> Result<Vec
     );
     let rows = bulk::select(&**write, &sql, ids, None).await?;
     if rows.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Taken::default());
     }
     let currencies = catalog::currencies(&**write).await?;
     let mut claimed = Vec::with_capacity(rows.len());
@@ -219,7 +257,8 @@ async fn load_claimed(write: &Write, ids: Cells, until: Timestamp) -> Result<Vec
         let (attempts, round_attempts) = (row.next()?, row.next()?);
         let round_started_at = row.next::<Option<i64>>()?.map(Timestamp::from_millis);
         if let Some(predecessor_due) = row.next::<Option<i64>>()? {
-            blocked.push([delivery.uuid().into(), predecessor_due.saturating_add(1).into()]);
+            let look_again = now.plus_millis(PUT_BACK_MILLIS).millis();
+            blocked.push([delivery.uuid().into(), look_again.max(predecessor_due.saturating_add(1)).into()]);
             continue;
         }
         let status = known(Status::parse(&row.next::<String>()?), "status")?;
@@ -242,10 +281,11 @@ async fn load_claimed(write: &Write, ids: Cells, until: Timestamp) -> Result<Vec
     }
     let put_back = "UPDATE delivery SET due_at = v.due_at, claimed_until = NULL FROM ({rows}) AS v
         WHERE delivery.id = v.id";
+    let taken = Taken { claimed, put_back: blocked.len() };
     if !blocked.is_empty() {
         bulk::update(&**write, put_back, blocked).await?;
     }
-    Ok(claimed)
+    Ok(taken)
 }
 
 async fn settle(write: &Write, settlements: &[Settlement], now: Timestamp) -> Result<(), StorageError> {
@@ -255,10 +295,11 @@ async fn settle(write: &Write, settlements: &[Settlement], now: Timestamp) -> Re
     }
     let update = "UPDATE delivery SET state = v.state, due_at = v.due_at, claimed_until = NULL, attempts = v.attempts,
             round_attempts = v.round_attempts, round_started_at = v.round_started_at, settled_at = v.settled_at
-        FROM ({rows}) AS v WHERE delivery.id = v.id AND delivery.claim = v.claim AND delivery.state = 'waiting'
+        FROM ({rows}) AS v WHERE delivery.id = v.id AND delivery.claim = v.claim AND delivery.claimed_until IS NOT NULL
         RETURNING delivery.id";
     let rows = bulk::select(&**write, update, cells, None).await?;
-    // Whatever has been claimed by somebody else since is theirs to settle.
+    // Whatever has been claimed by somebody else since is theirs to settle; what has no claim any more was settled by a
+    // commit whose answer got lost, or is to be sent again.
     let own = rows.iter().map(|row| row.try_get_by_index::<Uuid>(0)).collect::<Result<HashSet<_>, _>>()?;
     let settled = settlements.iter().filter(|it| own.contains(&it.claimed.facts.delivery.uuid()));
     let (mut attempts, mut successors) = (Cells::new(ATTEMPT), Cells::new(SUCCESSOR_KEY));
@@ -277,11 +318,10 @@ async fn settle(write: &Write, settlements: &[Settlement], now: Timestamp) -> Re
         }
     }
     bulk::insert(&**write, "attempt", attempts).await?;
-    // What waited for its predecessor is due now.
+    // What waited for its predecessor is due now; what has been attempted keeps to its schedule.
     let release = "UPDATE delivery SET due_at = {now} FROM ({rows}) AS v
         WHERE delivery.conversion = v.conversion AND delivery.endpoint = v.endpoint AND delivery.step > v.step
-            AND delivery.state = 'waiting' AND delivery.attempts = 0
-            AND delivery.due_at > {now} AND delivery.claimed_until IS NULL";
+            AND delivery.settled_at IS NULL AND delivery.round_attempts = 0 AND delivery.claimed_until IS NULL";
     if !successors.is_empty() {
         bulk::update(&**write, &release.replace("{now}", &now.millis().to_string()), successors).await?;
     }
