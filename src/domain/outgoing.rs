@@ -60,8 +60,8 @@ impl Facts {
             "reason" => self.reason.as_deref().map(Cow::Borrowed),
             "event_time" => owned(self.event_time().to_string()),
             "event_time_unix" => owned(self.event_time().seconds().to_string()),
-            "player_id" => ["player_id", "playerid"].iter().find_map(|name| self.of_merchant(name)),
-            "geo" => ["geo", "country"].iter().find_map(|name| self.of_merchant(name)),
+            "player_id" => self.of_merchant(["player_id", "playerid"]),
+            "geo" => self.of_merchant(["geo", "country"]),
             _ => {
                 let name = name.strip_prefix("params__").unwrap_or(name);
                 self.click_params.given(name).or_else(|| c.extra.given(name)).map(Cow::Borrowed)
@@ -69,8 +69,11 @@ impl Facts {
         }
     }
 
-    fn of_merchant(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.conversion.extra.given(name).or_else(|| self.click_params.given(name)).map(Cow::Borrowed)
+    /// What the merchant says under one of these names, or else what the click says.
+    fn of_merchant(&self, names: [&str; 2]) -> Option<Cow<'_, str>> {
+        let sources = [&self.conversion.extra, &self.click_params];
+        let mut given = sources.iter().flat_map(|params| names.map(|name| params.given(name)));
+        given.find_map(|value| value).map(Cow::Borrowed)
     }
 
     fn event_time(&self) -> Timestamp {
