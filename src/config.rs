@@ -45,7 +45,13 @@ pub struct Given {
     #[arg(long, global = true, env = "COUNTERSIGN_SECRET", hide_env_values = true)]
     secret: Option<String>,
     /// Address ranges, separated by commas, whose `X-Forwarded-For` is believed.
-    #[arg(long, global = true, env = "COUNTERSIGN_TRUSTED_PROXIES", default_value = "")]
+    #[arg(
+        long,
+        global = true,
+        env = "COUNTERSIGN_TRUSTED_PROXIES",
+        default_value = "",
+        hide_default_value = true
+    )]
     trusted_proxies: String,
     /// What is logged: a level, or a filter such as `info,countersign::http=debug`.
     #[arg(long, global = true, env = "COUNTERSIGN_LOG", default_value = "info")]
@@ -170,8 +176,9 @@ impl Given {
             && secret.is_none()
             && self.secret.as_ref().is_none_or(String::is_empty)
         {
-            mistakes.0.push("COUNTERSIGN_SECRET: with PostgreSQL, set it to the same long random text for every process, \
-                             for example from `openssl rand -hex 32`".into());
+            let mistake = "COUNTERSIGN_SECRET: with PostgreSQL, set it to the same long random text for every \
+                           process, for example from `openssl rand -hex 32`";
+            mistakes.0.push(mistake.to_owned());
         }
         let settings = (|| {
             Some(Settings {

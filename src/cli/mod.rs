@@ -9,9 +9,14 @@ mod token;
 
 use std::path::PathBuf;
 
+use anyhow::bail;
 use clap::{Parser, Subcommand};
 
-use crate::{app, config::Given, telemetry};
+use crate::{
+    app,
+    config::{Given, Settings},
+    telemetry,
+};
 
 /// A self-hosted CPA conversion tracker.
 #[derive(Debug, Parser)]
@@ -59,6 +64,9 @@ pub async fn run() -> anyhow::Result<()> {
     let settings = arguments.given.check()?;
     telemetry::start_log(&settings).map_err(|error| anyhow::anyhow!(error))?;
     let output = Output { json: arguments.json };
+    if !matches!(arguments.command, Command::Serve | Command::Migrate | Command::Apply { .. }) {
+        check_database_is_there(&settings)?;
+    }
     match arguments.command {
         Command::Serve => app::serve(&settings).await,
         Command::Migrate => migrate::run(&settings).await,
@@ -70,6 +78,18 @@ pub async fn run() -> anyhow::Result<()> {
     }
 }
 
+/// In the wrong folder, a command that only makes sense on a database in use would otherwise make an empty one there.
+fn check_database_is_there(settings: &Settings) -> anyhow::Result<()> {
+    match settings.database_url.file() {
+        Some(file) if !file.exists() => bail!(
+            "there is no database {}: give its place by --database-url or COUNTERSIGN_DATABASE_URL; `serve` and \
+             `apply` make a new one",
+            file.display()
+        ),
+        _ => Ok(()),
+    }
+}
+
 /// How a command prints data.
 #[derive(Clone, Copy, Debug)]
 struct Output {
@@ -77,10 +97,12 @@ struct Output {
 }
 
 impl Output {
-    /// Prints each item: as a JSON array, or by a line each.
+    /// Prints each item: as a JSON array, or by a line each. That there are none is told to people only.
     fn list<T>(self, items: &[T], as_json: impl Fn(&T) -> serde_json::Value, as_line: impl Fn(&T) -> String) {
         if self.json {
             println!("{:#}", serde_json::Value::from_iter(items.iter().map(as_json)));
+        } else if items.is_empty() {
+            eprintln!("nothing to show");
         } else {
             items.iter().for_each(|item| println!("{}", as_line(item)));
         }

@@ -30,7 +30,7 @@ const TOKEN_CHARS_MIN: usize = 8;
 #[derive(Debug, thiserror::Error)]
 pub enum Mistake {
     /// It is no TOML, or a value or key is not one that is known; says line and key.
-    #[error("{0}")]
+    #[error(transparent)]
     Toml(#[from] toml::de::Error),
     /// A value contradicts another one.
     #[error("line {line}: {key}: {why}")]

@@ -46,13 +46,14 @@ impl Parameters {
         for (name, value) in members.0 {
             let text = match value.get() {
                 "null" => continue,
-                text if text.starts_with('"') => serde_json::from_str(text).unwrap_or_default(),
-                text if text.starts_with(['{', '[']) => {
-                    let detail = format!("Send `{name}` as a text or a number.");
-                    self.fail(Refusal::of(Code::MalformedQuery, &*name, detail));
-                    continue;
-                }
-                text => text.to_owned(),
+                text if text.starts_with('"') => serde_json::from_str(text).ok(),
+                text if text.starts_with(['{', '[']) => None,
+                text => Some(text.to_owned()),
+            };
+            let Some(text) = text else {
+                let detail = format!("Send `{name}` as a text of valid Unicode or as a number.");
+                self.fail(Refusal::of(Code::MalformedQuery, &*name, detail));
+                continue;
             };
             self.push(name, text);
         }
@@ -161,7 +162,7 @@ mod tests {
         }
         check("", Ok(&[]));
         check("a=1&b=x%20y+z&&c", Ok(&[("a", "1"), ("b", "x y z"), ("c", "")]));
-        check("a=1%2B1%26b=%3D=", Ok(&[("a", "1+1&b==")]));
+        check("a=1%2B1%26b=%3D=", Ok(&[("a", "1+1&b===")]));
         check("a=%C3%BC", Ok(&[("a", "ü")]));
         check("amount=%payout%", Ok(&[("amount", "%payout%")]));
         check("a=%FF", Err((Code::MalformedQuery, "a")));

@@ -78,7 +78,8 @@ impl Storage {
         match stored {
             Some(stored) if stored == check.as_bytes() => Ok(()),
             Some(_) => Err(StorageError::Unsafe(
-                "this database belongs to another COUNTERSIGN_SECRET: start with that one, or its tokens are lost".into(),
+                "this database belongs to another COUNTERSIGN_SECRET: start with that one, or its tokens are lost"
+                    .into(),
             )),
             None => {
                 let row = catalog::ActiveModel {

@@ -2,5 +2,15 @@
 //! share. Run them with `tests/with-postgres cargo test --test it`.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod apply;
+mod click;
+mod errors;
+mod hardening;
+mod money;
+mod postback_log;
+mod program;
+mod signature;
 mod support;
+mod tidy;
+mod tokens;
 mod track;

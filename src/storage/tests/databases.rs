@@ -7,8 +7,14 @@ use tempfile::TempDir;
 
 use crate::{
     clock::random,
-    storage::{DatabaseUrl, Storage, backend::read_one},
+    domain::{ids::DeliveryId, sealed::Sealer},
+    storage::{DatabaseUrl, Ledger, Storage, backend::read_one},
 };
+
+/// The id of a delivery that no event of these tests owes.
+pub(super) fn nothing_owed() -> DeliveryId {
+    unreachable!("there are no postback endpoints")
+}
 
 /// The server on which the tests make their PostgreSQL databases.
 const POSTGRES_URL: &str = "COUNTERSIGN_TEST_POSTGRES_URL";
@@ -59,6 +65,16 @@ impl Fresh {
             Storage::migrate(database).await.unwrap();
         }
         databases
+    }
+
+    /// A ledger, under the secret of all these tests.
+    pub(super) async fn ledger(&self) -> Ledger {
+        Storage::open(self, Sealer::derive(b"a secret of the tests"))
+            .await
+            .unwrap()
+            .open_ledger()
+            .await
+            .unwrap()
     }
 
     /// Runs a statement on a connection of its own.

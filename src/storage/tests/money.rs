@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use proptest::{collection::vec, prelude::*, test_runner::TestRunner};
 
-use super::databases::Fresh;
+use super::databases::{Fresh, nothing_owed};
 use crate::{
     domain::{
         click::Click,
@@ -58,7 +58,7 @@ fn currencies() -> Currencies {
 }
 
 async fn open(database: &Fresh) -> Ledger {
-    Ledger::open(database, Sealer::derive(b"a secret of the tests")).await.unwrap()
+    database.ledger().await
 }
 
 async fn record(ledger: &Ledger, recorded: Vec<Conversion>) {
@@ -71,7 +71,7 @@ async fn record(ledger: &Ledger, recorded: Vec<Conversion>) {
         at: NOW,
     };
     let clicks = recorded.iter().map(|c| NewClick { click: of(c), params: Params::new() }).collect();
-    writes.add(Changes { clicks, recorded, ..Changes::default() });
+    writes.add(Changes { clicks, recorded, ..Changes::default() }, NOW, nothing_owed);
     ledger.begin().await.unwrap().commit(&writes).await.unwrap();
 }
 

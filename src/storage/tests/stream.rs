@@ -4,7 +4,7 @@
 use proptest::{collection::vec, prelude::*, test_runner::TestRunner};
 use sea_orm::{ConnectionTrait, DatabaseConnection, QueryResult, Statement};
 
-use super::databases::Fresh;
+use super::databases::{Fresh, nothing_owed};
 use crate::{
     domain::{
         catalog::Catalog,
@@ -17,8 +17,8 @@ use crate::{
             },
         },
         params::Params,
-        sealed::Sealer,
         status::{Status, StatusEvent},
+        time::Timestamp,
         working_set::Keys,
     },
     storage::{
@@ -42,7 +42,7 @@ struct Stage {
 
 impl Stage {
     async fn open(database: &Fresh) -> Self {
-        let ledger = Ledger::open(database, Sealer::derive(b"a secret of the tests")).await.unwrap();
+        let ledger = database.ledger().await;
         Self { ledger, beside: connect(database, Role::Settings).await.unwrap() }
     }
 
@@ -60,7 +60,7 @@ async fn begin_anew(stage: &Stage) {
     let clicks = World::new().ledger.clicks.into_values();
     let clicks = clicks.map(|click| NewClick { click, params: Params::new() }).collect();
     let mut writes = Writes::default();
-    writes.add(Changes { clicks, ..Changes::default() });
+    writes.add(Changes { clicks, ..Changes::default() }, Timestamp::from_millis(0), nothing_owed);
     stage.ledger.begin().await.unwrap().commit(&writes).await.unwrap();
 }
 
@@ -73,7 +73,7 @@ async fn submit(ledger: &Ledger, catalog: &Catalog, batch: &[(Event, Stamp)]) ->
     for (event, stamp) in batch {
         let (verdict, changes) = decide(catalog, &known, event, *stamp);
         known.apply(&changes);
-        writes.add(changes);
+        writes.add(changes, stamp.at, nothing_owed);
         verdicts.push(verdict);
     }
     open.commit(&writes).await.unwrap();

@@ -72,6 +72,10 @@ async fn nothing_acknowledged_after_a_full_disk_is_lost() {
 async fn cancel_begin(database: &Fresh, guarded: bool) -> u32 {
     let connection = open(database, guarded).await;
     connection.execute_unprepared("DELETE FROM deposit").await.unwrap();
+    // The connection comes back to its pool a moment later; until then there is nothing to begin on.
+    while connection.get_postgres_connection_pool().num_idle() == 0 {
+        tokio::task::yield_now().await;
+    }
     {
         let mut begin = Box::pin(connection.begin());
         assert!(poll!(&mut begin).is_pending(), "the server has not answered yet");

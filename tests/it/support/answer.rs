@@ -27,9 +27,15 @@ impl Answer {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
+    /// The names of its headers, in their order.
+    pub(crate) fn header_names(&self) -> Vec<String> {
+        self.headers.keys().map(ToString::to_string).collect()
+    }
+
     /// Expects a 200 whose conversion has these members; `duplicate` and `dry_run` are those of the answer itself.
     /// Returns the conversion.
     #[track_caller]
+    #[expect(clippy::needless_pass_by_value, reason = "it is written in place, as `json!({ .. })`")]
     pub(crate) fn ok(&self, expected: Value) -> Value {
         assert_eq!((self.status, self.header("content-type")), (200, "application/json"), "{}", self.text);
         assert_eq!(self.json["success"], true, "{}", self.text);

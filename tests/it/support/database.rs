@@ -1,10 +1,18 @@
 //! A database of a test's own, and a second way into it.
 
-use std::{env, path::Path, sync::Arc, thread};
+use std::{
+    env,
+    io::{self, Write},
+    path::Path,
+    sync::Arc,
+    thread,
+};
 
 use countersign::clock::random;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use tempfile::TempDir;
+
+use super::Answer;
 
 /// The server on which a test makes its PostgreSQL database.
 const POSTGRES_URL: &str = "COUNTERSIGN_TEST_POSTGRES_URL";
@@ -54,8 +62,10 @@ impl Database {
                 env::var_os("CI").is_none(),
                 "CI must set {POSTGRES_URL}: run the tests by tests/with-postgres"
             );
-            eprintln!(
-                "\n*** POSTGRESQL WAS LEFT OUT: {POSTGRES_URL} is not set; run tests/with-postgres ***\n"
+            // Written past the capture of the test harness, which would swallow it.
+            let _ = writeln!(
+                io::stderr(),
+                "*** POSTGRESQL LEFT OUT: {POSTGRES_URL} is not set; use tests/with-postgres ***"
             );
             return None;
         };
@@ -89,7 +99,7 @@ impl Database {
 
     /// The one number that a query yields, such as `SELECT count(*) FROM click`.
     pub(crate) async fn number(&self, sql: &str) -> i64 {
-        let query = sqlx::AssertSqlSafe(sql.to_owned());
+        let query = AssertSqlSafe(sql.to_owned());
         if self.is_sqlite() {
             let mut connection = SqliteConnection::connect(self.url()).await.unwrap();
             sqlx::query_scalar(query).fetch_one(&mut connection).await.unwrap()
@@ -106,7 +116,7 @@ impl Database {
 
     /// The one column of texts that a query yields.
     pub(crate) async fn texts(&self, sql: &str) -> Vec<String> {
-        let query = sqlx::AssertSqlSafe(sql.to_owned());
+        let query = AssertSqlSafe(sql.to_owned());
         if self.is_sqlite() {
             let mut connection = SqliteConnection::connect(self.url()).await.unwrap();
             sqlx::query_scalar(query).fetch_all(&mut connection).await.unwrap()
@@ -114,6 +124,16 @@ impl Database {
             let mut connection = PgConnection::connect(self.url()).await.unwrap();
             sqlx::query_scalar(query).fetch_all(&mut connection).await.unwrap()
         }
+    }
+
+    /// The log's row of a request, by the id that its answer carried: `outcome status params`; none if it has none.
+    pub(crate) async fn logged(&self, answer: &Answer) -> Option<String> {
+        let id = answer.json["request_id"].as_str().unwrap();
+        let id =
+            if self.is_sqlite() { format!("x'{}'", id.replace('-', "")) } else { format!("'{id}'::uuid") };
+        let sql =
+            format!("SELECT outcome || ' ' || status || ' ' || params FROM postback_log WHERE id = {id}");
+        self.texts(&sql).await.pop()
     }
 
     /// Whether a text stands anywhere in the database, as text or as bytes.

@@ -11,7 +11,7 @@ pub(crate) use self::{
     answer::Answer,
     database::{Database, OnDatabase},
     program::{Done, Program, WORLD},
-    server::Server,
+    server::{Server, query},
     wire::percent_encoded,
 };
 

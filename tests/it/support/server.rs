@@ -35,9 +35,19 @@ impl Server {
         Self { program, address, child }
     }
 
+    /// One with the test world, where it makes no difference on which database.
+    pub(crate) fn on_sqlite() -> Self {
+        Self::on(Database::sqlite())
+    }
+
     /// Its database.
     pub(crate) fn database(&self) -> &Database {
         &self.program.database
+    }
+
+    /// The id of its process.
+    pub(crate) fn process_id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Everything that it has logged, over all its lives.
@@ -133,6 +143,15 @@ impl Server {
         self.get(&format!("/track/conv-addchange?{}", query(click, words))).await
     }
 
+    /// Expects that `/track/conv` refuses this, and that nothing of it is recorded.
+    pub(crate) async fn refuses(&self, click: &str, words: &str, code: &str, parameter: &str) {
+        let before = self.database().count("conversion").await;
+        let answer = self.conv(click, words).await;
+        assert!((400..500).contains(&answer.status), "{words}: {}", answer.text);
+        answer.refused(answer.status, code, parameter);
+        assert_eq!(self.database().count("conversion").await, before, "{words}");
+    }
+
     /// Runs another command beside it, with the same settings.
     pub(crate) fn command(&self, arguments: &[&str]) -> super::Done {
         self.program.run(arguments)
@@ -153,7 +172,7 @@ impl Server {
 
     /// Asks it to stop with this signal, such as `TERM`.
     pub(crate) fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
+        let sent = Command::new("kill").args(["-s", name, &self.process_id().to_string()]).status().unwrap();
         assert!(sent.success());
     }
 
