@@ -79,20 +79,7 @@ pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let deliveries_due = Arc::new(Notify::new());
     let ledgers = open_ledgers(settings, &base.storage).await?;
     let (ingest, mut writers) = Ingest::open(ledgers, &catalog, &clock, &deliveries_due);
-    let outbox = base.storage.open_outbox().await?;
-    if settings.database_url.file().is_some() {
-        // The lock says that nobody else delivers from here, so what is claimed was left by a server that died.
-        outbox.take_over(clock.now()).await?;
-    }
-    let engine = Engine {
-        outbox,
-        catalog: catalog.subscribe(),
-        client: delivery_client(settings)?,
-        clock: Arc::clone(&clock),
-        schedule: settings.delivery_schedule.clone(),
-        limits: settings.delivery_limits,
-        due: deliveries_due,
-    };
+    let engine = open_engine(settings, &base.storage, &catalog, &clock, deliveries_due).await?;
     let listener = TcpListener::bind(settings.listen)
         .await
         .with_context(|| format!("can't listen on {}", settings.listen))?;
@@ -178,6 +165,30 @@ async fn wait_for_database(settings: &Settings, stop: &CancellationToken) -> any
             () = tokio::time::sleep(BOOT_RETRY) => {}
         }
     }
+}
+
+/// The engine that delivers outgoing postbacks.
+async fn open_engine(
+    settings: &Settings,
+    storage: &Storage,
+    catalog: &watch::Sender<Arc<Catalog>>,
+    clock: &Arc<dyn Clock>,
+    due: Arc<Notify>,
+) -> anyhow::Result<Engine> {
+    let outbox = storage.open_outbox().await?;
+    if settings.database_url.file().is_some() {
+        // The lock says that nobody else delivers from here, so what is claimed was left by a server that died.
+        outbox.take_over(clock.now()).await?;
+    }
+    Ok(Engine {
+        outbox,
+        catalog: catalog.subscribe(),
+        client: delivery_client(settings)?,
+        clock: Arc::clone(clock),
+        schedule: settings.delivery_schedule.clone(),
+        limits: settings.delivery_limits,
+        due,
+    })
 }
 
 /// The client that outgoing postbacks leave through.

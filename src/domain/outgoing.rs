@@ -215,19 +215,24 @@ fn secrets(endpoint: &PostbackEndpoint) -> Vec<String> {
         // A token stands alone, as the user name; a user name beside a password is no secret.
         secrets.push(if password.is_some() { password_text } else { login.expose() }.to_owned());
     }
+    let source = endpoint.url.source();
+    let query = source.split_once('?').map_or("", |(_, query)| query.split('#').next().unwrap_or_default());
+    let in_url = query.split('&').filter_map(|pair| pair.split_once('='));
     let named = endpoint.params.iter().chain(&endpoint.headers);
-    let fixed = named.filter(|(name, template)| sounds_secret(name) && !template.source().contains('{'));
-    secrets.extend(fixed.map(|(_, template)| template.source().to_owned()));
+    let named = named.map(|(name, template)| (name.as_str(), template.source())).chain(in_url);
+    let fixed = named.filter(|(name, value)| sounds_secret(name) && !value.contains('{'));
+    for (_, value) in fixed {
+        secrets.extend([value.to_owned(), form_body([("", value)]).split_off(1)]);
+    }
     secrets.retain(|secret| secret.len() >= SECRET_BYTES_MIN);
     secrets
 }
 
 fn shown_url(text: &str) -> String {
     let Ok(url) = Url::parse(text) else { return "[not a URL]".to_owned() };
-    let shown = url.query().unwrap_or_default().split('&').map(|pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let decoded = percent_decode_str(name).decode_utf8_lossy();
-        if value.is_empty() { pair.to_owned() } else { format!("{name}={}", concealed(&decoded, value)) }
+    let shown = url.query().unwrap_or_default().split('&').map(|pair| match pair.split_once('=') {
+        Some((name, value)) => format!("{name}={}", concealed(name, value)),
+        None => pair.to_owned(),
     });
     let query = if url.query().is_some() { "?" } else { "" };
     format!("{}{query}{}", &url[..Position::AfterPath], shown.collect::<Vec<_>>().join("&"))
@@ -239,7 +244,7 @@ fn concealed(name: &str, value: &str) -> String {
 }
 
 fn sounds_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
+    let name = percent_decode_str(name).decode_utf8_lossy().to_ascii_lowercase();
     let within = ["token", "secret", "password", "passwd", "auth", "cookie", "credential", "apikey"];
     let at_end = ["key", "pwd", "pass"];
     within.iter().any(|word| name.contains(word)) || at_end.iter().any(|word| name.ends_with(word))

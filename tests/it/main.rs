@@ -7,6 +7,7 @@ mod click;
 mod errors;
 mod hardening;
 mod money;
+mod outgoing;
 mod postback_log;
 mod program;
 mod signature;

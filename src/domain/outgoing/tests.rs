@@ -204,10 +204,11 @@ fn a_kept_request_shows_no_credential() {
 fn a_credential_that_a_receiver_echoes_is_not_kept() {
     let message = Message::compose(&secretive(Method::Get), &facts(), NOW);
     let basic = BASE64_STANDARD.encode("us:canary-3");
-    let echoed = format!("You sent Basic {basic}, X-Api-Key: canary-4 and access_token=canary-2, us");
+    let echoed =
+        format!("You sent Basic {basic}, X-Api-Key: canary-4 and access_token=canary-2, us, canary-1");
     assert_eq!(
         message.without_secrets(echoed),
-        "You sent Basic [redacted], X-Api-Key: [redacted] and access_token=[redacted], us"
+        "You sent Basic [redacted], X-Api-Key: [redacted] and access_token=[redacted], us, [redacted]"
     );
     let token = BasicAuth { login: Secret::new("canary-6"), password: None };
     let endpoint = PostbackEndpoint { basic_auth: Some(token), ..fixture::endpoint() };
