@@ -71,7 +71,7 @@ impl Base {
 pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     stop_on_signal(&stop)?;
-    settings.database_url.make_folder()?;
+    settings.database_url.make_file()?;
     let _lock = settings.database_url.file().map(|file| lock(&file)).transpose()?;
     let Some(base) = wait_for_database(settings, &stop).await? else { return Ok(()) };
     let catalog = watch::Sender::new(Arc::new(base.storage.catalog().await?));

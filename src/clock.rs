@@ -62,7 +62,7 @@ pub fn random<const LENGTH: usize>() -> [u8; LENGTH] {
     bytes
 }
 
-/// A new UUIDv7: sorts by its time, and its other 74 bits are random, so that it can't be guessed (RFC 9562, 5.7).
+/// A new `UUIDv7`: sorts by its time, and its other 74 bits are random, so that it can't be guessed (RFC 9562, 5.7).
 pub fn new_uuid(now: Timestamp) -> Uuid {
     let millis = u64::try_from(now.millis()).unwrap_or_default();
     uuid::Builder::from_unix_timestamp_millis(millis, &random()).into_uuid()

@@ -258,7 +258,7 @@ impl Settings {
         match (&self.secret, self.database_url.file()) {
             (Some(secret), _) => Ok(secret.clone()),
             (None, Some(database)) => {
-                self.database_url.make_folder().map_err(|error| error.to_string())?;
+                self.database_url.make_file().map_err(|error| error.to_string())?;
                 let path = database.with_file_name("countersign.secret");
                 kept_secret(&path).map_err(|error| format!("the secret in {}: {error}", path.display()))
             }

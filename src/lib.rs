@@ -19,8 +19,8 @@
 //! | [`clock`] | the time and random bytes, for all who may ask |
 //! | [`app`] | boot, supervision, the order of the shutdown |
 //!
-//! Read [`domain::decide`] first: every rule of the product is there or in what it calls. Then [`ingest::Writer`], which
-//! makes durable what was decided, and [`storage::Ledger`] below it. A request's way begins in [`http::router`].
+//! Read [`domain::decide`] first: every rule of the product is there or in what it calls. Then [`ingest::Writer`],
+//! which makes durable what was decided, and [`storage::Ledger`] below it. A request's way begins in [`http::router`].
 //!
 //! What each room may import, the invariants, and the journey of one postback are in `ARCHITECTURE.md`; the words in
 //! `docs/glossary.md`.

@@ -14,12 +14,15 @@ const SECONDS: &[f64] =
 /// Bounds of the buckets of the number of events in a batch.
 const EVENTS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
 
+/// What PostgreSQL says of tables that it need not make again, at every start, helps nobody.
+const QUIET: &str = "sqlx::postgres::notice=off";
+
 /// Starts to log to stderr.
 ///
 /// # Errors
 /// When the filter can't be understood.
 pub fn start_log(settings: &Settings) -> Result<(), String> {
-    let filter = EnvFilter::try_new(&settings.log)
+    let filter = EnvFilter::try_new(format!("{},{QUIET}", settings.log))
         .map_err(|error| format!("COUNTERSIGN_LOG: `{}` is no filter: {error}", settings.log))?;
     let log =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);

@@ -118,7 +118,9 @@ async fn show(base: &Base, id: DeliveryId, output: Output) -> anyhow::Result<()>
         return Ok(());
     }
     println!("{}", line(&row));
-    attempts.iter().for_each(|attempt| println!("\n{}", told(attempt)));
+    for attempt in &attempts {
+        println!("\n{}", told(attempt));
+    }
     Ok(())
 }
 

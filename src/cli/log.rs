@@ -15,7 +15,7 @@ pub(super) struct Filter {
     /// Only of this merchant.
     #[arg(long, value_parser = |id: &str| MerchantId::parse(id))]
     merchant: Option<MerchantId>,
-    /// Only with this outcome: recorded, decided, duplicate, dry_run, or the code of a refusal.
+    /// Only with this outcome: recorded, decided, duplicate, `dry_run`, or the code of a refusal.
     #[arg(long)]
     outcome: Option<String>,
     /// Only about this click.

@@ -100,11 +100,13 @@ impl Output {
     /// Prints each item: as a JSON array, or by a line each. That there are none is told to people only.
     fn list<T>(self, items: &[T], as_json: impl Fn(&T) -> serde_json::Value, as_line: impl Fn(&T) -> String) {
         if self.json {
-            println!("{:#}", serde_json::Value::from_iter(items.iter().map(as_json)));
+            println!("{:#}", items.iter().map(as_json).collect::<serde_json::Value>());
         } else if items.is_empty() {
             eprintln!("nothing to show");
         } else {
-            items.iter().for_each(|item| println!("{}", as_line(item)));
+            for item in items {
+                println!("{}", as_line(item));
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The engine: one loop that turns, and many attempts that it waits for.
 //!
-//! A turn settles every attempt that has ended and claims what is due, in one transaction. While it commits, attempts go
-//! on and end; they are the next turn's. So a busy engine makes large turns, and an idle one settles at once.
+//! A turn settles every attempt that has ended and claims what is due, in one transaction. While it commits, attempts
+//! go on and end; they are the next turn's. So a busy engine makes large turns, and an idle one settles at once.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 

@@ -53,6 +53,7 @@ impl Deal {
 }
 
 /// A merchant: its deal with us and what it may send.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own in the configuration")]
 #[derive(Clone, Debug)]
 pub struct Merchant {
     /// Its id.
@@ -122,7 +123,7 @@ mod tests {
         fn check(active: bool, allowed: &[&str], address: &str, expected: Option<Code>) {
             let plain = Merchant::clone(&fixture::catalog().merchants["plain"]);
             let allowed_ips = allowed.iter().map(|range| range.parse().unwrap()).collect();
-            let merchant = Merchant { active, allowed_ips, ..plain };
+            let merchant = Merchant { allowed_ips, active, ..plain };
             let refused = merchant.admits(address.parse().unwrap()).err().map(|refusal| refusal.code);
             assert_eq!(refused, expected, "{allowed:?} {address}");
         }

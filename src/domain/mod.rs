@@ -8,7 +8,8 @@
 //! - What is recorded: [`conversion`] with its [`status`] history
 //! - What it is measured in: [`money`], [`currency`], [`time`], [`ids`]
 //! - How it is decided: [`decide`] on a [`working_set`]
-//! - How it is told: [`endpoint`]s and their [`outgoing`] messages, [`template`]s with macros, [`webhook`] signatures, the [`retry`] schedule; secrets are [`sealed`]
+//! - How it is told: [`endpoint`]s and their [`outgoing`] messages, [`template`]s with macros, [`webhook`]
+//!   signatures, the [`retry`] schedule; secrets are [`sealed`]
 
 pub mod catalog;
 pub mod click;

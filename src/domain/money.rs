@@ -90,7 +90,9 @@ impl Money {
 
     /// This amount times the multiplier, rounded half-even to 8 decimal places.
     ///
-    /// A multiplier is at most 1, so the product stays in range.
+    /// # Panics
+    /// Never: a multiplier is at most 1, so the product stays in range.
+    #[must_use]
     pub fn times(self, multiplier: Multiplier) -> Self {
         let product = self.decimal() * multiplier.decimal();
         let mut rounded =

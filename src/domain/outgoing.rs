@@ -160,18 +160,13 @@ impl Message {
     /// that sounds like one.
     pub fn shown(&self) -> String {
         let verb = if self.method == Method::Get { "GET" } else { "POST" };
-        let mut text = format!("{verb} {}\n", shown_url(&self.url));
-        if self.basic_auth.is_some() {
-            text.push_str("authorization: [redacted]\n");
-        }
-        for (name, value) in &self.headers {
-            text.push_str(&format!("{name}: {}\n", concealed(name, value)));
-        }
-        if let Some(body) = &self.shown_body {
-            text.push('\n');
-            text.push_str(body);
-        }
-        self.without_secrets(text)
+        let mut lines = vec![format!("{verb} {}", shown_url(&self.url))];
+        lines.extend(self.basic_auth.iter().map(|_| format!("authorization: {REDACTED}")));
+        let headers = self.headers.iter();
+        lines.extend(headers.map(|(name, value)| format!("{name}: {}", concealed(name, value))));
+        lines.push(String::new());
+        lines.extend(self.shown_body.clone());
+        self.without_secrets(lines.join("\n"))
     }
 
     /// A text without the configured secrets, wherever they stand in it: receivers echo what they are sent.

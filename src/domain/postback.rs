@@ -1,7 +1,7 @@
 //! A merchant's postback: parameters in, a typed report out, or a refusal that says what to send instead.
 
 use super::{
-    currency::{Currencies, Currency},
+    currency::{Currencies, Currency, CurrencyCode},
     goal::Goal,
     ids::{ClickId, GoalAlias, TransactionId},
     merchant::Merchant,
@@ -181,7 +181,7 @@ fn currency(
     };
     match &merchant.currencies {
         Some(allowed) if !allowed.contains(&currency.code) => {
-            let allowed: Vec<_> = allowed.iter().map(|code| code.as_str()).collect();
+            let allowed: Vec<_> = allowed.iter().map(CurrencyCode::as_str).collect();
             refuse(format!(
                 "{} is not set up for this merchant: send one of {}, or ask your affiliate manager to add it.",
                 currency.code,

@@ -29,6 +29,7 @@ impl Timestamp {
     }
 
     /// This time, so many milliseconds later (or earlier); stays at the ends of the range.
+    #[must_use]
     pub const fn plus_millis(self, millis: i64) -> Self {
         Self(self.0.saturating_add(millis))
     }

@@ -109,7 +109,11 @@ pub(super) fn render(request_id: RequestId, verdict: &Verdict) -> Answer {
 }
 
 pub(super) fn refused(request_id: RequestId, refusal: &Refusal) -> Answer {
-    let problem = Problem::from(refusal);
+    of_problem(request_id, &Problem::from(refusal))
+}
+
+/// A problem that is logged as the answer that it is.
+pub(super) fn of_problem(request_id: RequestId, problem: &Problem) -> Answer {
     Answer {
         status: problem.status.as_u16(),
         content_type: PROBLEM_JSON,

@@ -139,7 +139,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
 mod tests {
     use super::*;
 
-    fn read(read: impl Fn(&mut Parameters)) -> Result<Vec<(String, String)>, (Code, Option<String>)> {
+    type Read = Result<Vec<(String, String)>, (Code, Option<String>)>;
+
+    fn read(read: impl Fn(&mut Parameters)) -> Read {
         let mut parameters = Parameters::default();
         read(&mut parameters);
         parameters.check_repeated();

@@ -54,7 +54,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 2_048,
-            header_timeout: Duration::from_secs(5),
+            header_timeout: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(7),
         }
     }

@@ -114,26 +114,32 @@ impl Arrival<'_> {
         let (head, body) = request.into_parts();
         let mut parameters = Parameters::default();
         parameters.read_pairs(head.uri.query().unwrap_or_default());
+        let mut unread = None;
         if self.method == Method::POST {
-            read_body(&mut parameters, &head.headers, collect(&head.headers, body).await?)?;
+            unread = read_body(&mut parameters, &head.headers, body).await.err();
         }
         parameters.check_repeated();
         let token = parameters.params.get("token").or_else(|| bearer(&head.headers)).unwrap_or_default();
         let digest = self.shared.edge.digester.digest(token);
         let catalog = Arc::clone(&self.shared.edge.catalog.borrow());
         let Some((token, merchant)) = catalog.merchant_of_token(&digest, self.now) else {
-            return self.answer_stranger(parameters).await;
+            return match unread {
+                Some(problem) => Err(problem),
+                None => self.answer_stranger(parameters).await,
+            };
         };
         if !self.shared.limits.admits_merchant(&merchant.id) {
             return Err(Problem::rate_limited());
         }
         self.shared.edge.token_uses.note(token.id, self.now);
-        let event = match parameters.fault {
-            Some(fault) => Err(fault),
-            None => self.read(merchant, &catalog.currencies, &parameters.params),
+        let event = match (unread, parameters.fault) {
+            (Some(problem), _) => Err(answer::of_problem(self.id, &problem)),
+            (None, Some(fault)) => Err(answer::refused(self.id, &fault)),
+            (None, None) => self
+                .read(merchant, &catalog.currencies, &parameters.params)
+                .map_err(|refusal| answer::refused(self.id, &refusal)),
         };
-        let log = self.log_entry(Some(merchant.id.clone()), &parameters.params);
-        self.submit(event, Some(log)).await
+        self.submit(event, self.log_entry(Some(merchant.id.clone()), &parameters.params)).await
     }
 
     fn read(&self, merchant: &Merchant, currencies: &Currencies, params: &Params) -> Result<Event, Refusal> {
@@ -152,10 +158,11 @@ impl Arrival<'_> {
                           unknown, revoked or expired.";
             Refusal::of(Code::InvalidToken, "token", detail)
         });
+        let refused = answer::refused(self.id, &refusal);
         if !self.shared.limits.takes_sample(self.now) {
-            return Ok(answer::refused(self.id, &refusal));
+            return Ok(refused);
         }
-        self.submit(Err(refusal), Some(self.log_entry(None, &parameters.params))).await
+        self.submit(Err(refused), self.log_entry(None, &parameters.params)).await
     }
 
     fn log_entry(&self, merchant: Option<MerchantId>, params: &Params) -> LogEntry {
@@ -170,8 +177,8 @@ impl Arrival<'_> {
         }
     }
 
-    async fn submit(&self, event: Result<Event, Refusal>, log: Option<LogEntry>) -> Result<Answer, Problem> {
-        let submission = Submission { request: self.id, event, log, render: answer::render };
+    async fn submit(&self, event: Result<Event, Answer>, log: LogEntry) -> Result<Answer, Problem> {
+        let submission = Submission { request: self.id, event, log: Some(log), render: answer::render };
         self.shared.edge.ingest.submit(submission).await.map_err(Problem::from)
     }
 }
@@ -201,18 +208,22 @@ async fn collect(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
     }
 }
 
-fn read_body(parameters: &mut Parameters, headers: &HeaderMap, body: Bytes) -> Result<(), Problem> {
+/// Reads the parameters in a body. What is wrong with the body itself is the problem.
+async fn read_body(parameters: &mut Parameters, headers: &HeaderMap, body: Body) -> Result<(), Problem> {
+    let body = collect(headers, body).await?;
     let content_type =
         headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match media_type.as_str() {
         "application/json" => parameters.read_json(&body),
-        "" | "application/x-www-form-urlencoded" => match std::str::from_utf8(&body) {
-            Ok(text) => parameters.read_pairs(text),
-            Err(_) => {
-                parameters.fail(Refusal::new(Code::MalformedQuery, "Send the form as percent-encoded UTF-8."))
+        "" | "application/x-www-form-urlencoded" => {
+            if let Ok(text) = std::str::from_utf8(&body) {
+                parameters.read_pairs(text);
+            } else {
+                let detail = "Send the form as percent-encoded UTF-8.";
+                parameters.fail(Refusal::new(Code::MalformedQuery, detail));
             }
-        },
+        }
         _ => {
             let detail =
                 "Send a form (application/x-www-form-urlencoded) or a JSON object (application/json).";

@@ -26,7 +26,6 @@ use crate::{
         catalog::Catalog,
         decide::{Event, Verdict},
         ids::{ClickId, ConversionId, MerchantId, RequestId},
-        refusal::Refusal,
     },
     storage::Ledger,
 };
@@ -38,13 +37,13 @@ pub const QUEUE_EVENTS_MAX: usize = 8_192;
 /// much is undone when one fails.
 pub const BATCH_EVENTS_MAX: usize = 1_024;
 
-/// Something that reached us and is to be decided, or was refused before and is to be logged.
+/// Something that reached us and is to be decided, or was answered before and is to be logged.
 #[derive(Debug)]
 pub struct Submission {
     /// The request that brought it.
     pub request: RequestId,
-    /// The event, or why there is none.
-    pub event: Result<Event, Refusal>,
+    /// The event, or the answer that there is already because there is none: that one is only logged.
+    pub event: Result<Event, Answer>,
     /// What the postback log shall hold of it; nothing for clicks.
     pub log: Option<LogEntry>,
     /// How the verdict is told to this sender.

@@ -14,7 +14,7 @@ use crate::{
     clock::{Clock, new_uuid},
     domain::{
         catalog::Catalog,
-        decide::{Changes, Stamp, Verdict, decide},
+        decide::{Stamp, decide},
         ids::{ConversionId, DeliveryId},
         time::Timestamp,
         working_set::{Keys, WorkingSet},
@@ -114,12 +114,11 @@ impl Writer {
         loop {
             let error = match self.attempt(submissions).await {
                 Ok(answers) => return Ok(answers),
-                Err(Failed::Before(error)) => error,
                 Err(Failed::AtCommit { trace, answers, error: error @ StorageError::CommitUnknown(_) }) => {
                     unknown = Some((trace, answers));
                     error
                 }
-                Err(Failed::AtCommit { error, .. }) => error,
+                Err(Failed::Before(error) | Failed::AtCommit { error, .. }) => error,
             };
             counter!("countersign_batch_failures_total").increment(1);
             // Deciding again what was committed after all would count deposits twice. Should the commit come to its
@@ -222,16 +221,16 @@ fn decide_all(
     let mut answers = Vec::with_capacity(submissions.len());
     for submission in submissions {
         let request = submission.request;
-        let (verdict, changes) = match &submission.event {
+        let answer = match &submission.event {
             Ok(event) => {
                 let stamp = Stamp { at: now, request, conversion: ConversionId::new(new_uuid(now)) };
-                decide(catalog, &known, event, stamp)
+                let (verdict, changes) = decide(catalog, &known, event, stamp);
+                known.apply(&changes);
+                writes.add(changes, now, || DeliveryId::new(new_uuid(now)));
+                (submission.render)(request, &verdict)
             }
-            Err(refusal) => (Verdict::Refused(refusal.clone()), Changes::default()),
+            Err(answer) => answer.clone(),
         };
-        known.apply(&changes);
-        writes.add(changes, now, || DeliveryId::new(new_uuid(now)));
-        let answer = (submission.render)(request, &verdict);
         if let Some(row) = log_row(submission, &answer, now) {
             writes.add_log(row);
         }

@@ -1,7 +1,14 @@
 //! Where the databases differ: how to connect safely, what their errors mean, how a set of rows is handed over.
 //! Nothing outside this file asks which database it is.
 
-use std::{fmt, fs, os::unix::fs::DirBuilderExt, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
+use std::{
+    fmt, fs,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::PathBuf,
+    str::FromStr,
+    sync::Arc,
+    time::Duration,
+};
 
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
@@ -58,19 +65,20 @@ impl DatabaseUrl {
         Some(PathBuf::from(path.split('?').next().unwrap_or(path)))
     }
 
-    /// Makes the folder of an embedded database, for its user alone.
+    /// Makes the folder and the file of an embedded database, for its user alone. SQLite gives the files beside it the
+    /// same permissions.
     ///
     /// # Errors
     /// [`StorageError::Unavailable`] if that can't be done.
-    pub fn make_folder(&self) -> Result<(), StorageError> {
-        let file = self.file().unwrap_or_default();
-        let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists())
-        else {
-            return Ok(());
-        };
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| {
-            StorageError::Unavailable(format!("the folder {} can't be made: {error}", folder.display()))
-        })
+    pub fn make_file(&self) -> Result<(), StorageError> {
+        let Some(file) = self.file() else { return Ok(()) };
+        let failed = |error| StorageError::Unavailable(format!("{} can't be made: {error}", file.display()));
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists());
+        if let Some(folder) = folder {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+        }
+        let opened = fs::OpenOptions::new().append(true).create(true).mode(0o600).open(&file);
+        opened.map(drop).map_err(failed)
     }
 
     /// The address without user, password and options, for people.
@@ -138,7 +146,7 @@ impl Role {
 }
 
 pub(super) async fn connect(url: &DatabaseUrl, role: Role) -> Result<DatabaseConnection, StorageError> {
-    url.make_folder()?;
+    url.make_file()?;
     let mut options = connect_options(url, role);
     guard_against_broken_transactions(&mut options);
     Ok(Database::connect(options).await?)
@@ -200,8 +208,8 @@ fn guard_against_broken_transactions(options: &mut ConnectOptions) {
     });
     options.map_sqlx_postgres_before_acquire(|connection, _| {
         Box::pin(async move {
-            // Outside a transaction a statement is one of its own, and both times are the same. (A `ROLLBACK` to be sure
-            // would fill the server's log with warnings.)
+            // Outside a transaction a statement is one of its own, and both times are the same. (A `ROLLBACK` to be
+            // sure would fill the server's log with warnings.)
             let alone =
                 sqlx::raw_sql("SELECT now() = statement_timestamp()").fetch_one(&mut *connection).await?;
             Ok(alone.try_get(0)? && !connection.is_in_transaction())
@@ -238,13 +246,11 @@ pub(super) fn row_lock(connection: &impl ConnectionTrait) -> &'static str {
 pub(super) async fn migrate(url: &DatabaseUrl) -> Result<(), StorageError> {
     let connection = connect(url, Role::Settings).await?;
     assert_durable(&connection).await?;
-    let _turn = match url.file() {
-        Some(file) => Some(wait_for_turn(file.with_extension("migrate.lock")).await?),
-        None => {
-            let lock = format!("SELECT pg_advisory_lock({MIGRATION_LOCK})");
-            connection.execute_unprepared(&lock).await?;
-            None
-        }
+    let _turn = if let Some(file) = url.file() {
+        Some(wait_for_turn(file.with_extension("migrate.lock")).await?)
+    } else {
+        connection.execute_unprepared(&format!("SELECT pg_advisory_lock({MIGRATION_LOCK})")).await?;
+        None
     };
     // The lock of PostgreSQL is the session's, and the pool holds just this one session: it ends with the pool.
     let migrated = apply_pending(&connection).await;

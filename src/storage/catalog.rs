@@ -86,7 +86,7 @@ pub(super) async fn load(
     }
     let mut endpoints: HashMap<AffiliateId, Vec<_>> = HashMap::new();
     for row in postback_endpoint::Entity::find().all(connection).await? {
-        let endpoint = endpoints::endpoint_of(row, sealer)?;
+        let endpoint = endpoints::endpoint_of(&row, sealer)?;
         endpoints.entry(endpoint.affiliate.clone()).or_default().push(Arc::new(endpoint));
     }
     let currencies = currencies(connection).await?;
@@ -136,13 +136,13 @@ pub(super) fn signing_secret_context(merchant: &str) -> String {
 }
 
 /// Opens a secret that was sealed for `context`.
-pub(super) fn open_secret(sealer: &Sealer, sealed: &str, context: &str) -> Result<Secret, StorageError> {
+pub(super) fn open_secret(sealer: &Sealer, text: &str, context: &str) -> Result<Secret, StorageError> {
     let unreadable = || {
         StorageError::Broken(format!(
             "the secret {context} was sealed under another COUNTERSIGN_SECRET: start with that one, or set it anew"
         ))
     };
-    let plain = sealer.open(sealed, context).map_err(|_| unreadable())?;
+    let plain = sealer.open(text, context).map_err(|_| unreadable())?;
     Ok(Secret::new(String::from_utf8(plain).map_err(|_| unreadable())?))
 }
 

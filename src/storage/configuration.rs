@@ -116,27 +116,27 @@ impl Storage {
         for currency in &wanted.currencies {
             let code = currency.code.to_string();
             let row = currency::Model { code: code.clone(), minor_unit: i32::from(currency.minor_unit) };
-            done.push(Difference::of("currency", code, save(&*transaction, row).await?));
+            done.push(Difference::of("currency", code, save(&transaction, row).await?));
         }
         for setting in &wanted.merchants {
-            self.configure_merchant(&*transaction, setting, &nonce, &mut done).await?;
+            self.configure_merchant(&transaction, setting, &nonce, &mut done).await?;
             for token in &setting.tokens {
-                done.push(add_token(&*transaction, setting, token, now).await?);
+                done.push(add_token(&transaction, setting, token, now).await?);
             }
         }
         for affiliate in &wanted.affiliates {
             let row = affiliate::Model { id: affiliate.id.to_string(), name: affiliate.name.clone() };
-            done.push(Difference::of("affiliate", row.id.clone(), save(&*transaction, row).await?));
+            done.push(Difference::of("affiliate", row.id.clone(), save(&transaction, row).await?));
         }
         for offer in &wanted.offers {
             let row = offer_row(offer);
-            done.push(Difference::of("offer", row.id.clone(), save(&*transaction, row).await?));
+            done.push(Difference::of("offer", row.id.clone(), save(&transaction, row).await?));
         }
         for endpoint in &wanted.endpoints {
-            done.push(self.configure_endpoint(&*transaction, endpoint, &nonce).await?);
+            done.push(self.configure_endpoint(&transaction, endpoint, &nonce).await?);
         }
         if done.iter().any(|difference| difference.action != Action::Unchanged) {
-            announce(&*transaction).await?;
+            announce(&transaction).await?;
         }
         transaction.commit().await?;
         Ok(done)
@@ -285,5 +285,5 @@ fn offer_row(offer: &Offer) -> offer::Model {
 
 /// A list as it is stored: a JSON array of texts.
 pub(super) fn json_list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
-    serde_json::Value::from_iter(items.into_iter().map(|item| item.to_string())).to_string()
+    items.into_iter().map(|item| item.to_string()).collect::<serde_json::Value>().to_string()
 }

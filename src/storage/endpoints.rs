@@ -137,7 +137,7 @@ fn templates(json: &str, endpoint: &str) -> Result<Vec<(String, TextTemplate)>, 
 }
 
 pub(super) fn endpoint_of(
-    row: postback_endpoint::Model,
+    row: &postback_endpoint::Model,
     sealer: &Sealer,
 ) -> Result<PostbackEndpoint, StorageError> {
     let broken = |error: String| StorageError::Broken(format!("postback {}: {error}", row.id));

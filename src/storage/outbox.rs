@@ -195,7 +195,9 @@ impl Outbox {
 
 fn endpoint_cells(endpoints: &[EndpointId]) -> Cells {
     let mut cells = Cells::new(ENDPOINT_KEY);
-    endpoints.iter().for_each(|endpoint| cells.push([text(endpoint.as_str())]));
+    for endpoint in endpoints {
+        cells.push([text(endpoint.as_str())]);
+    }
     cells
 }
 

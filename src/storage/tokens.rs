@@ -34,7 +34,7 @@ impl Storage {
             return Err(StorageError::Refused(format!("there is no merchant {merchant}")));
         }
         insert(&*transaction, merchant, setting, now, expires_at).await?;
-        announce(&*transaction).await?;
+        announce(&transaction).await?;
         Ok(transaction.commit().await?)
     }
 
@@ -62,7 +62,7 @@ impl Storage {
         let revoked_at = stored.revoked_at.unwrap_or(now.millis());
         row.revoked_at = Set(Some(revoked_at));
         row.update(&*transaction).await?;
-        announce(&*transaction).await?;
+        announce(&transaction).await?;
         transaction.commit().await?;
         token_of(token::Model { revoked_at: Some(revoked_at), ..stored })
     }

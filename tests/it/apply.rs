@@ -1,5 +1,7 @@
 //! The configuration as a file.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use crate::support::{Database, Program, Server, WORLD, eventually, on_both_databases};
@@ -68,12 +70,12 @@ on_both_databases! {
         let fresh = "[[offer]]\nid = \"fresh-offer\"\nmerchant = \"acme\"\nname = \"Fresh\"\n\
                      landing_url = \"https://fresh.example/\"\n";
         server.program.apply(fresh).ok();
-        let applied = std::time::Instant::now();
+        let applied = Instant::now();
         eventually("the offer is open", async || server.get(address).await.status == 302).await;
+        assert!(applied.elapsed() < Duration::from_secs(2), "{:?}", applied.elapsed());
         let closed = server.program.apply(&format!("{fresh}active = false\n")).ok();
         assert_eq!(closed, "changed offer fresh-offer\n");
         eventually("the offer is closed", async || server.get(address).await.status == 404).await;
-        assert!(applied.elapsed().as_millis() < 4_000, "{:?}", applied.elapsed());
     }
 
     async fn a_wrong_file_changes_nothing_and_says_where_it_is_wrong(database: Database) {

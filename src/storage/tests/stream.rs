@@ -128,7 +128,9 @@ async fn check(stage: &Stage, steps: &[Step], sizes: &[usize]) -> Result<(), Tes
         prop_assert_eq!(facts(got), facts(expected), "{:?}", event);
     }
     let mut recorded = expected.ledger.conversions;
-    recorded.iter_mut().for_each(|conversion| conversion.extra = Params::new());
+    for conversion in &mut recorded {
+        conversion.extra = Params::new();
+    }
     recorded.sort_by_key(|conversion| conversion.id);
     prop_assert_eq!(conversions(stage, &world.catalog).await, recorded);
     let mut steps = expected.ledger.history;

@@ -71,8 +71,8 @@ on_both_databases! {
         let server = serve(&database, &postbacks);
         deposits(&server, 1).await;
         settled(&server, "delivered", 2).await;
-        let received = receiver.received();
-        let form = received.iter().find(|request| request.body.contains("canary-param")).unwrap();
+        let requests = receiver.received();
+        let form = requests.iter().find(|request| request.body.contains("canary-param")).unwrap();
         assert_eq!(form.header("x-api-key"), "canary-header");
         let mut seen = vec![server.log()];
         for arguments in [["postback", "list"].as_slice(), &["postback", "test", "form"], &["deliveries", "list"]] {

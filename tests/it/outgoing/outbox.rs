@@ -70,13 +70,13 @@ on_both_databases! {
 
     async fn a_worker_that_slept_through_its_claim_settles_nothing(database: Database) {
         let stage = Stage::new(&database, 1, false).await;
-        let stale = stage.claim(&stage.outbox, 1, stage.now).await.remove(0);
+        let outdated = stage.claim(&stage.outbox, 1, stage.now).await.remove(0);
         let later = stage.now.plus_millis(60_000);
         let fresh = stage.claim(&stage.rival, 1, later).await.remove(0);
-        stage.settle(&stage.outbox, &stale, DeliveryState::Dead, later).await;
+        stage.settle(&stage.outbox, &outdated, DeliveryState::Dead, later).await;
         assert_eq!((database.count("attempt").await, database.count("delivery WHERE state = 'dead'").await), (0, 0));
         stage.settle(&stage.rival, &fresh, DeliveryState::Delivered, later).await;
-        stage.settle(&stage.outbox, &stale, DeliveryState::Waiting, later).await;
+        stage.settle(&stage.outbox, &outdated, DeliveryState::Waiting, later).await;
         assert_eq!(database.count("attempt").await, 1);
         assert_eq!(database.count("delivery WHERE state = 'delivered'").await, 1);
     }
@@ -124,9 +124,9 @@ on_both_databases! {
 
     async fn the_claims_of_a_server_that_died_are_taken_over(database: Database) {
         let stage = Stage::new(&database, 2, false).await;
-        let stale = stage.claim(&stage.outbox, 2, stage.now).await.remove(0);
+        let outdated = stage.claim(&stage.outbox, 2, stage.now).await.remove(0);
         assert_eq!(stage.rival.take_over(stage.now).await.unwrap(), 2);
-        stage.settle(&stage.outbox, &stale, DeliveryState::Dead, stage.now).await;
+        stage.settle(&stage.outbox, &outdated, DeliveryState::Dead, stage.now).await;
         assert_eq!(stage.claim(&stage.rival, 9, stage.now).await.len(), 2);
     }
 }

@@ -12,11 +12,11 @@ on_both_databases! {
         let server = serve(&database, &postback("pb", &receiver, ""));
         deposits(&server, 1).await;
         settled(&server, "delivered", 1).await;
-        let received = receiver.received();
-        assert_eq!(received.len(), 6);
-        assert!(received.iter().all(|one| one.header("webhook-id") == received[0].header("webhook-id")));
+        let requests = receiver.received();
+        assert_eq!(requests.len(), 6);
+        assert!(requests.iter().all(|one| one.header("webhook-id") == requests[0].header("webhook-id")));
         let delivery = deliveries(&server).remove(0);
-        assert_eq!((&delivery["id"], &delivery["attempts"]), (&json!(received[0].header("webhook-id")), &json!(6)));
+        assert_eq!((&delivery["id"], &delivery["attempts"]), (&json!(requests[0].header("webhook-id")), &json!(6)));
         let history = attempts(&server, &delivery);
         let told: Vec<_> = history.iter().map(|it| (&it["number"], &it["status"], it["error"].is_null())).collect();
         let failed = |number: u32| (json!(number), json!(500), false);

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::{deposits, endpoint, postback, serve, settled};
 use crate::support::{Database, Received, Receiver, on_both_databases};
 
-fn paths(received: &[Received]) -> Vec<&str> {
-    received.iter().map(|request| request.path.as_str()).collect()
+fn paths(requests: &[Received]) -> Vec<&str> {
+    requests.iter().map(|request| request.path.as_str()).collect()
 }
 
 on_both_databases! {
@@ -56,8 +56,8 @@ on_both_databases! {
         server.conv(&click, "reg").await.ok(json!({}));
         server.conv(&click, "ftd 100 EUR").await.ok(json!({}));
         settled(&server, "delivered", 7).await;
-        let received = receiver.received();
-        let mut told = paths(&received);
+        let requests = receiver.received();
+        let mut told = paths(&requests);
         told.sort_unstable();
         let expected = [
             "/acme-only/ftd/pending", "/acme-only/reg/approved", "/all/ftd/pending", "/all/reg/approved",
@@ -101,12 +101,12 @@ on_both_databases! {
         let answer = server.request("GET", address, &[("accept", "application/json")], "").await;
         let click = answer.json["click_id"].as_str().unwrap();
         server.conv(click, "ftd 100 EUR transaction_id=T-1").await.ok(json!({}));
-        let mut received = receiver.wait(3).await;
-        received.sort_by(|one, other| {
+        let mut requests = receiver.wait(3).await;
+        requests.sort_by(|one, other| {
             (&one.method, one.header("authorization")).cmp(&(&other.method, other.header("authorization")))
         });
         let name = "Zo%C3%AB%20%22Q%22%20%5C%20%7Bsum%7D%26%0D%0AX-Evil%3A1";
-        let [get, form, json] = received.try_into().unwrap();
+        let [get, form, json] = requests.try_into().unwrap();
         let is = |request: &Received, method: &str, path: &str, authorization: &str| {
             let got = (request.method.as_str(), request.path.as_str(), request.header("authorization"));
             assert_eq!(got, (method, path, authorization));
