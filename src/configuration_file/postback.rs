@@ -232,3 +232,6 @@ impl Reader<'_> {
             .map_err(|error| self.mistake(entry.span(), "postback.success", error.to_string()))
     }
 }
+
+#[cfg(test)]
+mod tests;
