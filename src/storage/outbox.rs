@@ -441,7 +441,8 @@ impl Storage {
             FROM delivery
             JOIN status_event AS e ON e.conversion = delivery.conversion AND e.step = delivery.step
             LEFT JOIN attempt AS a ON a.delivery = delivery.id AND a.number = delivery.attempts
-            WHERE {condition} ORDER BY delivery.id DESC LIMIT {limit}"
+            WHERE delivery.id IN (SELECT id FROM delivery WHERE {condition} ORDER BY id DESC LIMIT {limit})
+            ORDER BY delivery.created_at DESC, delivery.conversion, delivery.step DESC"
         );
         let backend = self.reader.get_database_backend();
         let rows = self.reader.query_all_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
