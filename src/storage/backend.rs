@@ -23,7 +23,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::{
     StorageError,
-    bulk::{Cells, Column, Kind},
+    cells::{Cells, Column, Kind},
 };
 
 /// How long a writer of SQLite waits for another process that is writing, before the database counts as busy.

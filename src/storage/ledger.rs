@@ -7,8 +7,8 @@ use sea_orm::{DatabaseConnection, DatabaseTransaction, sea_query::Value as Cell}
 use super::{
     LogRow, StorageError, Write,
     backend::{self, WriteTurn},
-    bulk::{self, Cells, Column, columns},
-    catalog,
+    bulk, catalog,
+    cells::{Cells, Column, columns},
     log::{POSTBACK_LOG, push_log_row},
     rows::{self, CLICK_SELECTED, CONVERSION_SELECTED, NewDelivery, text},
 };

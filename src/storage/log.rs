@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     Storage, StorageError,
-    bulk::{Cells, Column, columns},
+    cells::{Cells, Column, columns},
     rows::{Reading, text, text_or_null, valid},
 };
 use crate::domain::{

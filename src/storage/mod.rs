@@ -10,7 +10,9 @@
 mod backend;
 mod bulk;
 mod catalog;
+mod cells;
 mod configuration;
+mod deliveries;
 mod endpoints;
 mod entity;
 mod ledger;
@@ -31,10 +33,11 @@ use self::backend::WriteTurn;
 pub use self::{
     backend::{DatabaseUrl, InvalidDatabaseUrl, Role},
     configuration::{Action, Configuration, Difference, MerchantSetting, TokenSetting},
+    deliveries::{DeliveryFilter, DeliveryRow},
     endpoints::EndpointHealth,
     ledger::{Ledger, OpenBatch, Trace, Writes},
     log::{LogFilter, LogRow},
-    outbox::{Attempt, Claimed, DeliveryFilter, DeliveryRow, Outbox, Settlement, Taken},
+    outbox::{Attempt, Claimed, Outbox, Settlement, Taken},
 };
 use crate::domain::sealed::Sealer;
 

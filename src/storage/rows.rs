@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{
     StorageError,
-    bulk::{Cells, Column, columns},
+    cells::{Cells, Column, columns},
 };
 use crate::domain::{
     click::Click,
