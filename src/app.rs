@@ -79,15 +79,7 @@ pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let deliveries_due = Arc::new(Notify::new());
     let ledgers = open_ledgers(settings, &base.storage).await?;
     let (ingest, mut writers) = Ingest::open(ledgers, &catalog, &clock, &deliveries_due);
-    let engine = Engine {
-        outbox: base.storage.open_outbox().await?,
-        catalog: catalog.subscribe(),
-        client: delivery_client(settings)?,
-        clock: Arc::clone(&clock),
-        schedule: settings.delivery_schedule.clone(),
-        limits: settings.delivery_limits,
-        due: deliveries_due,
-    };
+    let engine = open_engine(settings, &base.storage, &catalog, &clock, deliveries_due).await?;
     let listener = TcpListener::bind(settings.listen)
         .await
         .with_context(|| format!("can't listen on {}", settings.listen))?;
@@ -109,23 +101,27 @@ pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
     background.spawn(keep_house(base.storage.clone(), Arc::clone(&edge)));
     let server =
         tokio::spawn(http::serve(listener, http::router(Arc::clone(&edge)), limits, clock, stop.clone()));
-    let deliveries = tokio::spawn(engine.run(stop.clone()));
+    let mut deliveries = tokio::spawn(engine.run(stop.clone()));
     println!("listening on http://{address}");
     tracing::info!(%address, database = %settings.database_url.shown(), "serving");
     let failed = tokio::select! {
+        biased;
         () = stop.cancelled() => None,
-        Some(ended) = writers.join_next() => Some(ended),
+        Some(ended) = writers.join_next() => Some(format!("a writer ended: {ended:?}")),
+        ended = &mut deliveries => Some(format!("the delivery of postbacks ended: {ended:?}")),
     };
     stop.cancel();
     server.await?;
-    deliveries.await?;
+    if !deliveries.is_finished() {
+        deliveries.await?;
+    }
     background.shutdown().await;
     let uses = edge.token_uses.take();
     // The door closes with its last handle; the writers commit what waits behind it and end.
     drop(edge);
     finish(base.storage, &mut writers, &uses).await;
     if let Some(ended) = failed {
-        bail!("a writer ended: {ended:?}; start again, what was acknowledged is there");
+        bail!("{ended}; start again, what was acknowledged is there");
     }
     if !writers.is_empty() {
         bail!("the database did not take the last events in time; none of them was acknowledged");
@@ -175,6 +171,30 @@ async fn wait_for_database(settings: &Settings, stop: &CancellationToken) -> any
             () = tokio::time::sleep(BOOT_RETRY) => {}
         }
     }
+}
+
+/// The engine that delivers outgoing postbacks.
+async fn open_engine(
+    settings: &Settings,
+    storage: &Storage,
+    catalog: &watch::Sender<Arc<Catalog>>,
+    clock: &Arc<dyn Clock>,
+    due: Arc<Notify>,
+) -> anyhow::Result<Engine> {
+    let outbox = storage.open_outbox().await?;
+    if settings.database_url.file().is_some() {
+        // The lock says that nobody else delivers from here, so what is claimed was left by a server that died.
+        outbox.take_over(clock.now()).await?;
+    }
+    Ok(Engine {
+        outbox,
+        catalog: catalog.subscribe(),
+        client: delivery_client(settings)?,
+        clock: Arc::clone(clock),
+        schedule: settings.delivery_schedule.clone(),
+        limits: settings.delivery_limits,
+        due,
+    })
 }
 
 /// The client that outgoing postbacks leave through.

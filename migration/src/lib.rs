@@ -21,15 +21,19 @@ impl MigratorTrait for Migrator {
     }
 }
 
-/// Runs statements that are separated by a semicolon at the end of a line, with `UUID`, `BYTES` and `CLUSTERED` put
-/// into the database's own words. A table ends in `CLUSTERED` where its rows are best kept in the order of its key.
+/// Runs statements that are separated by a semicolon at the end of a line, with `UUID`, `BYTES`, `CLUSTERED` and
+/// `QUEUED` put into the database's own words. A table ends in `CLUSTERED` where its rows are best kept in the order of its key, and
+/// in `QUEUED` where its rows change often: what they leave behind has to be cleared away long before it amounts to a
+/// fifth of the table, which is when PostgreSQL begins by default.
 async fn run(manager: &SchemaManager<'_>, statements: &str) -> Result<(), DbErr> {
     let connection = manager.get_connection();
-    let (uuid, bytes, clustered) = match connection.get_database_backend() {
-        DatabaseBackend::Sqlite => ("BLOB", "BLOB", "WITHOUT ROWID"),
-        _ => ("UUID", "BYTEA", ""),
+    let (uuid, bytes, clustered, queued) = match connection.get_database_backend() {
+        DatabaseBackend::Sqlite => ("BLOB", "BLOB", "WITHOUT ROWID", ""),
+        _ => ("UUID", "BYTEA", "", "WITH (autovacuum_vacuum_scale_factor = 0.01)"),
     };
-    let statements = statements.replace("UUID", uuid).replace("BYTES", bytes).replace("CLUSTERED", clustered);
+    let words = [("UUID", uuid), ("BYTES", bytes), ("CLUSTERED", clustered), ("QUEUED", queued)];
+    let put_in = |text: String, (word, own): (&str, &str)| text.replace(word, own);
+    let statements = words.into_iter().fold(statements.to_owned(), put_in);
     for statement in statements.split(";\n").map(str::trim).filter(|statement| !statement.is_empty()) {
         connection.execute_unprepared(statement).await?;
     }

@@ -65,7 +65,7 @@ CREATE TABLE delivery (
     round_started_at BIGINT,
     created_at BIGINT NOT NULL,
     settled_at BIGINT
-) CLUSTERED;
+) CLUSTERED QUEUED;
 CREATE INDEX delivery_queue ON delivery (endpoint, due_at) WHERE state = 'waiting';
 CREATE INDEX delivery_of_conversion ON delivery (conversion, endpoint, step);
 CREATE TABLE attempt (

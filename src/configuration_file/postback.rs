@@ -14,14 +14,20 @@ use super::{
         File, SecretEntry, affiliate_id, endpoint_id, method, optional_goal, optional_offer, told_statuses,
     },
 };
-use crate::domain::{
-    endpoint::{BasicAuth, Method, PostbackEndpoint, SuccessRule},
-    ids::{AffiliateId, EndpointId, GoalAlias, OfferId},
-    secret::Secret,
-    status::Status,
-    template::{TextTemplate, UrlTemplate, Vocabulary},
-    webhook::SigningSecret,
+use crate::{
+    delivery::client::own_header,
+    domain::{
+        endpoint::{BasicAuth, Method, PostbackEndpoint, SuccessRule},
+        ids::{AffiliateId, EndpointId, GoalAlias, OfferId},
+        secret::Secret,
+        status::Status,
+        template::{TextTemplate, UrlTemplate, Vocabulary},
+        webhook::SigningSecret,
+    },
 };
+
+/// Headers by which a receiver tells a repetition and checks who sends.
+const SIGNATURE_HEADERS: [&str; 3] = ["webhook-id", "webhook-timestamp", "webhook-signature"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -111,8 +117,20 @@ impl<'de> Deserialize<'de> for Pairs {
 impl Reader<'_> {
     pub(super) fn endpoint(&self, entry: &PostbackEntry, file: &File) -> Result<PostbackEndpoint, Mistake> {
         self.check_references(entry, file)?;
+        self.check_headers(entry)?;
+        if entry.statuses.is_empty() {
+            let why =
+                "name at least one of pending, approved, rejected, or leave it out for approved".to_owned();
+            return Err(self.mistake(entry.id.span(), "postback.statuses", why));
+        }
         let url = UrlTemplate::parse(entry.url.get_ref(), Vocabulary::Postback)
             .map_err(|error| self.mistake(entry.url.span(), "postback.url", error.to_string()))?;
+        if url.has_credentials() {
+            let why = "credentials are kept safe as basic_auth = { login = \"…\", password = \"…\" }: write the URL \
+                       without them"
+                .to_owned();
+            return Err(self.mistake(entry.url.span(), "postback.url", why));
+        }
         let signing_secret =
             entry.signing_secret.as_ref().map(|secret| self.signing_secret(entry, secret)).transpose()?;
         Ok(PostbackEndpoint {
@@ -148,6 +166,22 @@ impl Reader<'_> {
         let why =
             format!("there is no offer {id}: add [[offer]] with this id, or leave it out for every offer");
         Err(self.mistake(offer.span(), "postback.offer", why))
+    }
+
+    fn check_headers(&self, entry: &PostbackEntry) -> Result<(), Mistake> {
+        for (name, value) in &entry.headers.0 {
+            let mistake = |why| self.mistake(value.span(), "postback.headers", why);
+            let header = own_header(name).map_err(|failure| mistake(failure.to_string()))?;
+            if SIGNATURE_HEADERS.contains(&header.as_str()) {
+                return Err(mistake(format!("`{header}` is set by itself: leave it out")));
+            }
+            if header == "authorization" && entry.basic_auth.is_some() {
+                return Err(mistake(
+                    "basic_auth sets `authorization` already: give one of the two".to_owned(),
+                ));
+            }
+        }
+        Ok(())
     }
 
     fn templates(&self, pairs: &Pairs, key: &'static str) -> Result<Vec<(String, TextTemplate)>, Mistake> {
@@ -198,3 +232,6 @@ impl Reader<'_> {
             .map_err(|error| self.mistake(entry.span(), "postback.success", error.to_string()))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -223,17 +223,26 @@ impl Client {
     }
 }
 
+/// The name of a header that a postback may set itself.
+///
+/// # Errors
+/// [`Failure::Misconfigured`]
+pub fn own_header(name: &str) -> Result<HeaderName, Failure> {
+    let misconfigured = |reason| Failure::Misconfigured { reason };
+    let parsed = HeaderName::try_from(name)
+        .map_err(|_| misconfigured(format!("`{}` is not the name of a header", name.escape_debug())))?;
+    if RESERVED_HEADERS.contains(&parsed.as_str()) {
+        return Err(misconfigured(format!("the header `{parsed}` is set by the client itself")));
+    }
+    Ok(parsed)
+}
+
 fn header_map(headers: &[(String, String)]) -> Result<HeaderMap, Failure> {
     let mut map = HeaderMap::with_capacity(headers.len());
     for (name, value) in headers {
-        let misconfigured = |reason| Failure::Misconfigured { reason };
-        let parsed = HeaderName::try_from(name)
-            .map_err(|_| misconfigured(format!("`{}` is not the name of a header", name.escape_debug())))?;
-        if RESERVED_HEADERS.contains(&parsed.as_str()) {
-            return Err(misconfigured(format!("the header `{parsed}` is set by the client itself")));
-        }
-        let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| {
-            misconfigured(format!("the value of the header `{parsed}` holds a control character"))
+        let parsed = own_header(name)?;
+        let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| Failure::Misconfigured {
+            reason: format!("the value of the header `{parsed}` holds a control character"),
         })?;
         map.append(parsed, value);
     }

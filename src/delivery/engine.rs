@@ -144,18 +144,20 @@ impl Engine {
         if work.unsettled.is_empty() && wanted.is_empty() {
             return Ok(until_next(&due, now));
         }
-        let (settlements, health) = self.settle(&work.unsettled, known_health, now);
+        let (settlements, health) = self.settle(&work.unsettled, &known_health, now);
         let until = now.plus_millis(CLAIM_MILLIS);
-        let claimed = self.outbox.turn(&settlements, &health, &wanted, now, until).await?;
+        let taken = self.outbox.turn(&settlements, &health, &wanted, now, until).await?;
+        // What was settled may have released or rescheduled what is due next, and where something was taken there may
+        // be more: look again at once.
+        let look_again = !settlements.is_empty() || !taken.claimed.is_empty() || taken.put_back > 0;
         work.settled();
-        let found_more = !claimed.is_empty();
-        for claimed in claimed {
+        for claimed in taken.claimed {
             if let Some(endpoint) = endpoints.get(&claimed.endpoint) {
                 self.start(work, Arc::clone(endpoint), claimed, stop);
             }
         }
         gauge!("countersign_deliveries_claimed").set(as_gauge(work.claimed.values().sum()));
-        Ok(if found_more { Duration::ZERO } else { until_next(&due, now).max(Duration::from_millis(5)) })
+        Ok(if look_again { Duration::ZERO } else { until_next(&due, now) })
     }
 
     /// How many to claim of each endpoint that has something due. One that settles quickly may have more at hand, one
@@ -229,20 +231,23 @@ impl Engine {
     fn settle(
         &self,
         ended: &[Ended],
-        known_health: HashMap<EndpointId, EndpointHealth>,
+        known_health: &HashMap<EndpointId, EndpointHealth>,
         now: Timestamp,
     ) -> (Vec<Settlement>, HashMap<EndpointId, EndpointHealth>) {
         let mut changed = HashMap::new();
         let settlements = ended.iter().map(|(claimed, began, sent)| {
             let Some(sent) = sent else { return given_up(claimed, now) };
-            let health = known_health.get(&claimed.endpoint).cloned().unwrap_or_default();
-            let health = changed.entry(claimed.endpoint.clone()).or_insert(health);
+            let failing_since = known_health.get(&claimed.endpoint).and_then(|health| health.failing_since);
+            let health = changed
+                .entry(claimed.endpoint.clone())
+                .or_insert(EndpointHealth { failing_since, paused: None });
             note(health, sent, *began, now);
             self.settlement(claimed, *began, sent, now)
         });
         let settlements = settlements.collect();
         changed.retain(|endpoint, health| {
-            known_health.get(endpoint).unwrap_or(&EndpointHealth::default()) != health
+            let known = known_health.get(endpoint).and_then(|health| health.failing_since);
+            health.paused.is_some() || health.failing_since != known
         });
         for (endpoint, health) in &changed {
             if let Some((_, why)) = &health.paused {
@@ -286,7 +291,7 @@ impl Engine {
         let now = self.clock.now();
         let settled = async {
             let known_health = self.outbox.health().await?;
-            let (settlements, health) = self.settle(&work.unsettled, known_health, now);
+            let (settlements, health) = self.settle(&work.unsettled, &known_health, now);
             self.outbox.turn(&settlements, &health, &[], now, now).await
         };
         if let Err(error) = settled.await {
@@ -338,11 +343,11 @@ fn note(health: &mut EndpointHealth, sent: &Sent, began: Timestamp, now: Timesta
     }
 }
 
+/// How long until something more is due. What is due already waits for an attempt to end, which is told.
 fn until_next(due: &[(EndpointId, Timestamp)], now: Timestamp) -> Duration {
-    let next = due.iter().map(|(_, at)| at.millis() - now.millis()).min();
-    let wait =
-        next.and_then(|millis| u64::try_from(millis).ok()).map_or(LOOK_INTERVAL, Duration::from_millis);
-    wait.min(LOOK_INTERVAL)
+    let waits = due.iter().filter_map(|(_, at)| u64::try_from(at.millis() - now.millis()).ok());
+    let next = waits.filter(|millis| *millis > 0).min();
+    next.map_or(LOOK_INTERVAL, Duration::from_millis).min(LOOK_INTERVAL)
 }
 
 fn as_gauge(count: usize) -> u32 {

@@ -42,10 +42,11 @@ pub async fn send(client: &Client, endpoint: &PostbackEndpoint, facts: &Facts, n
         .exchange(OutgoingRequest {
             method: if message.method == Method::Get { HttpMethod::GET } else { HttpMethod::POST },
             url,
-            headers: message.headers,
-            body: message.body.map(Into::into),
+            headers: message.headers.clone(),
+            body: message.body.clone().map(Into::into),
             basic_auth: message
                 .basic_auth
+                .clone()
                 .map(|auth| BasicAuth { login: auth.login, password: auth.password }),
         })
         .await;
@@ -58,7 +59,8 @@ pub async fn send(client: &Client, endpoint: &PostbackEndpoint, facts: &Facts, n
                 &answer.body_excerpt,
                 answer.retry_after,
             );
-            Sent { request, result, answer: Some(answer.body_excerpt), duration_us }
+            let excerpt = message.without_secrets(answer.body_excerpt);
+            Sent { request, result, answer: Some(excerpt), duration_us }
         }
         Err(failure) => Sent {
             request,

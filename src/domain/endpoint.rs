@@ -136,6 +136,33 @@ impl SuccessRule {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::fixture;
+
+    fn lotus_wants(change: impl FnOnce(&mut PostbackEndpoint)) -> bool {
+        let mut endpoint = fixture::endpoint();
+        change(&mut endpoint);
+        endpoint.wants(&fixture::conversion(), Status::Approved, true)
+    }
+
+    #[test]
+    fn an_endpoint_is_told_of_what_fits_all_its_conditions() {
+        assert!(lotus_wants(|_| {}));
+        assert!(lotus_wants(|it| it.offer = Some(OfferId::parse("acme").unwrap())));
+        assert!(lotus_wants(|it| it.goal = Some(GoalAlias::parse("ftd").unwrap())));
+        assert!(!lotus_wants(|it| it.offer = Some(OfferId::parse("plain").unwrap())));
+        assert!(!lotus_wants(|it| it.goal = Some(GoalAlias::parse("reg").unwrap())));
+        assert!(!lotus_wants(|it| it.affiliate = AffiliateId::parse("orchid").unwrap()));
+        assert!(!lotus_wants(|it| it.statuses = BTreeSet::from([Status::Pending, Status::Rejected])));
+        assert!(!lotus_wants(|it| it.active = false));
+    }
+
+    #[test]
+    fn switching_the_goals_of_an_offer_off_and_on_again_loses_no_condition() {
+        let endpoint =
+            PostbackEndpoint { goal: Some(GoalAlias::parse("reg").unwrap()), ..fixture::endpoint() };
+        let wants = |goals_enabled| endpoint.wants(&fixture::conversion(), Status::Approved, goals_enabled);
+        assert_eq!([true, false, true].map(wants), [false, true, false]);
+    }
 
     #[test]
     fn success_is_a_status_in_range_and_the_wanted_text() {

@@ -2,13 +2,17 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use uuid::Uuid;
+
 use super::{
     catalog::{Affiliate, Catalog, Offer},
+    conversion::Conversion,
     currency::{Currencies, CurrencyCode},
+    endpoint::{Method, PostbackEndpoint, SuccessRule},
     goal::{AmountRule, Goal, GoalRole, StatusFlow},
-    ids::{AffiliateId, GoalAlias, MerchantId, OfferId},
+    ids::{AffiliateId, ClickId, ConversionId, EndpointId, GoalAlias, MerchantId, OfferId},
     merchant::{Deal, Merchant},
-    money::Multiplier,
+    money::{Money, Multiplier},
     params::Params,
     secret::Secret,
     status::Status,
@@ -126,4 +130,47 @@ pub(crate) fn params(query: &str) -> Params {
         (name.to_owned(), value.to_owned())
     };
     query.split('&').filter(|text| !text.is_empty()).map(pair).collect()
+}
+
+/// A first deposit of 100 EUR at `acme`, of a player whom `lotus` sent.
+pub(crate) fn conversion() -> Conversion {
+    Conversion {
+        id: ConversionId::new(Uuid::from_u128(7)),
+        click: ClickId::parse("click-1").unwrap(),
+        merchant: MerchantId::parse("acme").unwrap(),
+        offer: OfferId::parse("acme").unwrap(),
+        affiliate: AffiliateId::parse("lotus").unwrap(),
+        goal: GoalAlias::parse("ftd").unwrap(),
+        once: true,
+        status: Status::Approved,
+        steps: 2,
+        amount: Money::parse("100").unwrap(),
+        currency: Currencies::default().find("EUR"),
+        revenue: None,
+        transaction: None,
+        suspected_duplicate: false,
+        created_at: NOW,
+        decided_at: Some(NOW),
+        event_time: None,
+        extra: Params::new(),
+    }
+}
+
+/// An endpoint of `lotus` that is told by GET of everything that is approved.
+pub(crate) fn endpoint() -> PostbackEndpoint {
+    PostbackEndpoint {
+        id: EndpointId::parse("lotus-pb").unwrap(),
+        affiliate: AffiliateId::parse("lotus").unwrap(),
+        offer: None,
+        goal: None,
+        statuses: BTreeSet::from([Status::Approved]),
+        method: Method::Get,
+        url: UrlTemplate::parse("https://tracker.example/pb", Vocabulary::Postback).unwrap(),
+        params: Vec::new(),
+        headers: Vec::new(),
+        basic_auth: None,
+        signing_secret: None,
+        success: SuccessRule::default(),
+        active: true,
+    }
 }

@@ -2,13 +2,17 @@
 
 use std::borrow::Cow;
 
+use base64::{Engine, prelude::BASE64_STANDARD};
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
+use url::{Position, Url};
 
 use super::{
     conversion::Conversion,
     endpoint::{BasicAuth, Method, PostbackEndpoint},
     ids::DeliveryId,
     params::Params,
+    secret::Secret,
     status::Status,
     template::{append_query, form_body},
     time::Timestamp,
@@ -56,17 +60,20 @@ impl Facts {
             "reason" => self.reason.as_deref().map(Cow::Borrowed),
             "event_time" => owned(self.event_time().to_string()),
             "event_time_unix" => owned(self.event_time().seconds().to_string()),
-            "player_id" => ["player_id", "playerid"].iter().find_map(|name| self.of_merchant(name)),
-            "geo" => ["geo", "country"].iter().find_map(|name| self.of_merchant(name)),
+            "player_id" => self.of_merchant(["player_id", "playerid"]),
+            "geo" => self.of_merchant(["geo", "country"]),
             _ => {
                 let name = name.strip_prefix("params__").unwrap_or(name);
-                self.click_params.get(name).or_else(|| c.extra.get(name)).map(Cow::Borrowed)
+                self.click_params.given(name).or_else(|| c.extra.given(name)).map(Cow::Borrowed)
             }
         }
     }
 
-    fn of_merchant(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.conversion.extra.given(name).or_else(|| self.click_params.given(name)).map(Cow::Borrowed)
+    /// What the merchant says under one of these names, or else what the click says.
+    fn of_merchant(&self, names: [&str; 2]) -> Option<Cow<'_, str>> {
+        let sources = [&self.conversion.extra, &self.click_params];
+        let mut given = sources.iter().flat_map(|params| names.map(|name| params.given(name)));
+        given.find_map(|value| value).map(Cow::Borrowed)
     }
 
     fn event_time(&self) -> Timestamp {
@@ -108,6 +115,10 @@ pub struct Message {
     pub body: Option<String>,
     /// HTTP Basic authentication.
     pub basic_auth: Option<BasicAuth>,
+    /// The body for people.
+    shown_body: Option<String>,
+    /// What was configured to be secret, as it stands in the request.
+    secrets: Vec<String>,
 }
 
 impl Message {
@@ -119,19 +130,8 @@ impl Message {
             .iter()
             .map(|(name, template)| (name.as_str(), template.render_text(|name| facts.value(name))));
         let params: Vec<_> = rendered.collect();
-        let pairs = || params.iter().map(|(name, value)| (*name, value.as_str()));
-        let (url, content) = match endpoint.method {
-            Method::Get => (append_query(&url, pairs()), None),
-            Method::PostForm => (url, Some(("application/x-www-form-urlencoded", form_body(pairs())))),
-            Method::PostJson if params.is_empty() => {
-                (url, Some(("application/json", facts.event().to_string())))
-            }
-            Method::PostJson => {
-                let object: Map<_, _> =
-                    pairs().map(|(name, value)| (name.to_owned(), json!(value))).collect();
-                (url, Some(("application/json", Value::Object(object).to_string())))
-            }
-        };
+        let url = if endpoint.method == Method::Get { append_query(&url, pairs(&params)) } else { url };
+        let content = content(endpoint.method, &params, facts);
         let mut headers = vec![("webhook-id".to_owned(), facts.delivery.to_string())];
         if let (Some(secret), Some((_, body))) = (&endpoint.signing_secret, &content) {
             let signed = secret.sign(&facts.delivery.to_string(), now.seconds(), body.as_bytes());
@@ -144,49 +144,106 @@ impl Message {
             headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
             headers.push((name.clone(), template.render_header(|name| facts.value(name))));
         }
-        let basic_auth = endpoint.basic_auth.clone();
-        Self { method: endpoint.method, url, headers, body: content.map(|(_, body)| body), basic_auth }
+        let concealed: Vec<_> = params.iter().map(|(name, value)| (*name, concealed(name, value))).collect();
+        Self {
+            method: endpoint.method,
+            url,
+            headers,
+            shown_body: self::content(endpoint.method, &concealed, facts).map(|(_, body)| body),
+            body: content.map(|(_, body)| body),
+            basic_auth: endpoint.basic_auth.clone(),
+            secrets: secrets(endpoint),
+        }
     }
 
-    /// The request for people, without credentials: those of Basic authentication, those in the URL, and whatever
-    /// stands under a name that sounds like one.
+    /// The request for people, without credentials: those of Basic authentication, and whatever stands under a name
+    /// that sounds like one.
     pub fn shown(&self) -> String {
         let verb = if self.method == Method::Get { "GET" } else { "POST" };
-        let mut text = format!("{verb} {}\n", shown_url(&self.url));
-        if self.basic_auth.is_some() {
-            text.push_str("authorization: [redacted]\n");
-        }
-        for (name, value) in &self.headers {
-            let value = if sounds_secret(name) { "[redacted]" } else { value };
-            text.push_str(&format!("{name}: {value}\n"));
-        }
-        if let Some(body) = &self.body {
-            text.push('\n');
-            text.push_str(body);
-        }
-        text
+        let mut lines = vec![format!("{verb} {}", shown_url(&self.url))];
+        lines.extend(self.basic_auth.iter().map(|_| format!("authorization: {REDACTED}")));
+        let headers = self.headers.iter();
+        lines.extend(headers.map(|(name, value)| format!("{name}: {}", concealed(name, value))));
+        lines.push(String::new());
+        lines.extend(self.shown_body.clone());
+        self.without_secrets(lines.join("\n"))
     }
+
+    /// A text without the configured secrets, wherever they stand in it: receivers echo what they are sent.
+    pub fn without_secrets(&self, text: String) -> String {
+        self.secrets.iter().fold(text, |text, secret| text.replace(secret, REDACTED))
+    }
+}
+
+/// What stands for a secret.
+const REDACTED: &str = "[redacted]";
+
+/// A secret that is shorter is not looked for in texts: it would be found everywhere.
+const SECRET_BYTES_MIN: usize = 6;
+
+fn pairs<'a>(params: &'a [(&'a str, String)]) -> impl Iterator<Item = (&'a str, &'a str)> {
+    params.iter().map(|(name, value)| (*name, value.as_str()))
+}
+
+/// The type and the text of a body, for a method that has one.
+fn content(method: Method, params: &[(&str, String)], facts: &Facts) -> Option<(&'static str, String)> {
+    const FORM: &str = "application/x-www-form-urlencoded";
+    const JSON: &str = "application/json";
+    match method {
+        Method::Get => None,
+        Method::PostForm => Some((FORM, form_body(pairs(params)))),
+        Method::PostJson if params.is_empty() => Some((JSON, facts.event().to_string())),
+        Method::PostJson => {
+            let object: Map<_, _> =
+                pairs(params).map(|(name, value)| (name.to_owned(), json!(value))).collect();
+            Some((JSON, Value::Object(object).to_string()))
+        }
+    }
+}
+
+/// What is secret of an endpoint: its credentials, and the fixed values under names that sound secret.
+fn secrets(endpoint: &PostbackEndpoint) -> Vec<String> {
+    let mut secrets = Vec::new();
+    if let Some(BasicAuth { login, password }) = &endpoint.basic_auth {
+        let password_text = password.as_ref().map_or("", Secret::expose);
+        secrets.push(BASE64_STANDARD.encode(format!("{}:{password_text}", login.expose())));
+        // A token stands alone, as the user name; a user name beside a password is no secret.
+        secrets.push(if password.is_some() { password_text } else { login.expose() }.to_owned());
+    }
+    let source = endpoint.url.source();
+    let query = source.split_once('?').map_or("", |(_, query)| query.split('#').next().unwrap_or_default());
+    let in_url = query.split('&').filter_map(|pair| pair.split_once('='));
+    let named = endpoint.params.iter().chain(&endpoint.headers);
+    let named = named.map(|(name, template)| (name.as_str(), template.source())).chain(in_url);
+    let fixed = named.filter(|(name, value)| sounds_secret(name) && !value.contains('{'));
+    for (_, value) in fixed {
+        secrets.extend([value.to_owned(), form_body([("", value)]).split_off(1)]);
+    }
+    secrets.retain(|secret| secret.len() >= SECRET_BYTES_MIN);
+    secrets
 }
 
 fn shown_url(text: &str) -> String {
-    let Ok(mut url) = url::Url::parse(text) else { return "[not a URL]".to_owned() };
-    if !url.username().is_empty() || url.password().is_some() {
-        // Neither can fail where there are credentials to replace.
-        let _ = url.set_username("[redacted]");
-        let _ = url.set_password(None);
-    }
-    let Some(query) = url.query() else { return url.into() };
-    let shown = query.split('&').map(|pair| match pair.split_once('=') {
-        Some((name, _)) if sounds_secret(name) => format!("{name}=[redacted]"),
-        _ => pair.to_owned(),
+    let Ok(url) = Url::parse(text) else { return "[not a URL]".to_owned() };
+    let shown = url.query().unwrap_or_default().split('&').map(|pair| match pair.split_once('=') {
+        Some((name, value)) => format!("{name}={}", concealed(name, value)),
+        None => pair.to_owned(),
     });
-    let shown = shown.collect::<Vec<_>>().join("&");
-    url.set_query(None);
-    format!("{url}?{shown}")
+    let query = if url.query().is_some() { "?" } else { "" };
+    format!("{}{query}{}", &url[..Position::AfterPath], shown.collect::<Vec<_>>().join("&"))
+}
+
+/// The value for people.
+fn concealed(name: &str, value: &str) -> String {
+    if sounds_secret(name) { REDACTED } else { value }.to_owned()
 }
 
 fn sounds_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    let words = ["token", "secret", "password", "passwd", "api_key", "apikey", "api-key", "auth", "cookie"];
-    words.iter().any(|word| name.contains(word))
+    let name = percent_decode_str(name).decode_utf8_lossy().to_ascii_lowercase();
+    let within = ["token", "secret", "password", "passwd", "auth", "cookie", "credential", "apikey"];
+    let at_end = ["key", "pwd", "pass"];
+    within.iter().any(|word| name.contains(word)) || at_end.iter().any(|word| name.ends_with(word))
 }
+
+#[cfg(test)]
+mod tests;

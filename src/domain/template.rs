@@ -155,6 +155,11 @@ impl UrlTemplate {
         &self.source
     }
 
+    /// Whether it carries a user name or a password.
+    pub fn has_credentials(&self) -> bool {
+        self.origin.contains('@')
+    }
+
     /// The URL with its macros filled in and percent-encoded, in the URL standard's normal form. A macro
     /// without a value becomes empty. A path segment that would become `.` or `..`, which browsers and
     /// servers take out, becomes empty instead.

@@ -2,14 +2,21 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ActiveValue::Set, DatabaseTransaction, EntityTrait, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set,
+    ConnectionTrait, DatabaseTransaction, EntityTrait,
+    sea_query::{Alias, Expr, Func, OnConflict},
+};
 use serde::{Deserialize, Serialize};
 
 use super::{
     Storage, StorageError,
     catalog::{list, open_secret},
     configuration::{Difference, json_list, save},
-    entity::{endpoint_health, postback_endpoint},
+    entity::{
+        endpoint_health::{self, Column},
+        postback_endpoint,
+    },
     rows::{known, valid},
 };
 use crate::domain::{
@@ -70,26 +77,12 @@ impl Storage {
     ) -> Result<Difference, StorageError> {
         let id = endpoint.id.to_string();
         let stored = postback_endpoint::Entity::find_by_id(id.clone()).one(transaction).await?;
-        let (stored_auth, stored_secret) =
-            stored.map(|row| (row.basic_auth, row.signing_secret)).unwrap_or_default();
-        let basic_auth = match &endpoint.basic_auth {
-            Some(auth) => {
-                let password = auth.password.as_ref().map(|password| password.expose().to_owned());
-                let credentials = Credentials { login: auth.login.expose().to_owned(), password };
-                let plain = serde_json::to_string(&credentials).unwrap_or_default();
-                Some(self.seal(&plain, &context(&id, "basic_auth"), stored_auth, nonce)?)
-            }
-            None => None,
+        let seal = |plain: &str, what: &str, stored: Option<&String>| {
+            self.seal(plain, &context(&id, what), stored.cloned(), nonce)
         };
-        let signing_secret = match &endpoint.signing_secret {
-            Some(secret) => Some(self.seal(
-                secret.expose().expose(),
-                &context(&id, "signing_secret"),
-                stored_secret,
-                nonce,
-            )?),
-            None => None,
-        };
+        let was = stored.as_ref();
+        let basic_auth = endpoint.basic_auth.as_ref().map(credentials_json);
+        let secret = endpoint.signing_secret.as_ref().map(SigningSecret::expose);
         let row = postback_endpoint::Model {
             id: id.clone(),
             affiliate: endpoint.affiliate.to_string(),
@@ -97,17 +90,31 @@ impl Storage {
             goal: endpoint.goal.as_ref().map(ToString::to_string),
             statuses: json_list(&endpoint.statuses),
             method: endpoint.method.as_str().to_owned(),
-            url: endpoint.url.source().to_owned(),
-            params: templates_json(&endpoint.params),
-            headers: templates_json(&endpoint.headers),
-            basic_auth,
-            signing_secret,
+            // Trackers take their tokens as headers, as parameters and in the URL.
+            url: seal(endpoint.url.source(), "url", was.map(|row| &row.url))?,
+            params: seal(&templates_json(&endpoint.params), "params", was.map(|row| &row.params))?,
+            headers: seal(&templates_json(&endpoint.headers), "headers", was.map(|row| &row.headers))?,
+            basic_auth: basic_auth
+                .map(|plain| seal(&plain, "basic_auth", was.and_then(|row| row.basic_auth.as_ref())))
+                .transpose()?,
+            signing_secret: secret
+                .map(|secret| {
+                    let stored = was.and_then(|row| row.signing_secret.as_ref());
+                    seal(secret.expose(), "signing_secret", stored)
+                })
+                .transpose()?,
             success_statuses: endpoint.success.statuses().to_owned(),
             success_body: endpoint.success.body_contains.clone(),
             active: endpoint.active,
         };
         Ok(Difference::of("postback", id, save(transaction, row).await?))
     }
+}
+
+fn credentials_json(auth: &BasicAuth) -> String {
+    let password = auth.password.as_ref().map(|password| password.expose().to_owned());
+    let credentials = Credentials { login: auth.login.expose().to_owned(), password };
+    serde_json::to_string(&credentials).unwrap_or_default()
 }
 
 /// What a secret of an endpoint is sealed for.
@@ -134,10 +141,8 @@ pub(super) fn endpoint_of(
     sealer: &Sealer,
 ) -> Result<PostbackEndpoint, StorageError> {
     let broken = |error: String| StorageError::Broken(format!("postback {}: {error}", row.id));
-    let open = |sealed: &Option<String>, what| {
-        sealed.as_deref().map(|sealed| open_secret(sealer, sealed, &context(&row.id, what))).transpose()
-    };
-    let basic_auth = match open(&row.basic_auth, "basic_auth")? {
+    let open = |sealed: &String, what| open_secret(sealer, sealed, &context(&row.id, what));
+    let basic_auth = match row.basic_auth.as_ref().map(|sealed| open(sealed, "basic_auth")).transpose()? {
         Some(plain) => {
             let credentials: Credentials =
                 serde_json::from_str(plain.expose()).map_err(|_| broken("its credentials".to_owned()))?;
@@ -148,7 +153,8 @@ pub(super) fn endpoint_of(
         }
         None => None,
     };
-    let signing_secret = open(&row.signing_secret, "signing_secret")?;
+    let signing_secret =
+        row.signing_secret.as_ref().map(|sealed| open(sealed, "signing_secret")).transpose()?;
     let signing_secret = signing_secret.map(|text| SigningSecret::parse(text.expose())).transpose();
     let statuses = list::<String>(&row.statuses)?;
     Ok(PostbackEndpoint {
@@ -158,9 +164,10 @@ pub(super) fn endpoint_of(
         goal: row.goal.as_deref().map(GoalAlias::parse).map(valid).transpose()?,
         statuses: statuses.iter().filter_map(|status| Status::parse(status)).collect(),
         method: known(Method::parse(&row.method), "method")?,
-        url: UrlTemplate::parse(&row.url, Vocabulary::Postback).map_err(|error| broken(error.to_string()))?,
-        params: templates(&row.params, &row.id)?,
-        headers: templates(&row.headers, &row.id)?,
+        url: UrlTemplate::parse(open(&row.url, "url")?.expose(), Vocabulary::Postback)
+            .map_err(|error| broken(error.to_string()))?,
+        params: templates(open(&row.params, "params")?.expose(), &row.id)?,
+        headers: templates(open(&row.headers, "headers")?.expose(), &row.id)?,
         basic_auth,
         signing_secret: signing_secret.map_err(|error| broken(error.to_string()))?,
         success: SuccessRule::parse(&row.success_statuses, row.success_body.clone())
@@ -170,7 +177,7 @@ pub(super) fn endpoint_of(
 }
 
 pub(super) async fn read_health(
-    connection: &impl sea_orm::ConnectionTrait,
+    connection: &impl ConnectionTrait,
 ) -> Result<HashMap<EndpointId, EndpointHealth>, StorageError> {
     let rows = endpoint_health::Entity::find().all(connection).await?;
     let health = |row: endpoint_health::Model| {
@@ -182,23 +189,44 @@ pub(super) async fn read_health(
     rows.into_iter().map(health).collect()
 }
 
-pub(super) async fn write_health(
-    connection: &impl sea_orm::ConnectionTrait,
+async fn write_health(
+    connection: &impl ConnectionTrait,
     endpoint: &EndpointId,
     health: &EndpointHealth,
 ) -> Result<(), StorageError> {
-    use endpoint_health::Column;
+    let columns = [Column::FailingSince, Column::PausedAt, Column::PauseReason];
+    let or_replace = OnConflict::column(Column::Endpoint).update_columns(columns).to_owned();
+    let row = health_row(endpoint, health);
+    endpoint_health::Entity::insert(row).on_conflict(or_replace).exec_without_returning(connection).await?;
+    Ok(())
+}
 
+/// Notes how an endpoint fares after attempts. It may pause the endpoint, and never lets a paused one go on: somebody
+/// else may have paused it since its health was read.
+pub(super) async fn note_health(
+    connection: &impl ConnectionTrait,
+    endpoint: &EndpointId,
+    health: &EndpointHealth,
+) -> Result<(), StorageError> {
+    let kept = |column: Column| {
+        let noted = Expr::col((Alias::new("excluded"), column));
+        (column, Func::coalesce([Expr::col((endpoint_health::Entity, column)), noted]).into())
+    };
+    let or_note = OnConflict::column(Column::Endpoint)
+        .update_column(Column::FailingSince)
+        .values([kept(Column::PausedAt), kept(Column::PauseReason)])
+        .to_owned();
+    let row = health_row(endpoint, health);
+    endpoint_health::Entity::insert(row).on_conflict(or_note).exec_without_returning(connection).await?;
+    Ok(())
+}
+
+fn health_row(endpoint: &EndpointId, health: &EndpointHealth) -> endpoint_health::ActiveModel {
     let (paused_at, pause_reason) = health.paused.clone().unzip();
-    let row = endpoint_health::ActiveModel {
+    endpoint_health::ActiveModel {
         endpoint: Set(endpoint.to_string()),
         failing_since: Set(health.failing_since.map(Timestamp::millis)),
         paused_at: Set(paused_at.map(Timestamp::millis)),
         pause_reason: Set(pause_reason),
-    };
-    let or_replace = OnConflict::column(Column::Endpoint)
-        .update_columns([Column::FailingSince, Column::PausedAt, Column::PauseReason])
-        .to_owned();
-    endpoint_health::Entity::insert(row).on_conflict(or_replace).exec_without_returning(connection).await?;
-    Ok(())
+    }
 }

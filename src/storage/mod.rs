@@ -12,6 +12,7 @@ mod bulk;
 mod catalog;
 mod cells;
 mod configuration;
+mod deliveries;
 mod endpoints;
 mod entity;
 mod ledger;
@@ -32,10 +33,11 @@ use self::backend::WriteTurn;
 pub use self::{
     backend::{DatabaseUrl, InvalidDatabaseUrl, Role},
     configuration::{Action, Configuration, Difference, MerchantSetting, TokenSetting},
+    deliveries::{DeliveryFilter, DeliveryRow},
     endpoints::EndpointHealth,
     ledger::{Ledger, OpenBatch, Trace, Writes},
     log::{LogFilter, LogRow},
-    outbox::{Attempt, Claimed, DeliveryFilter, DeliveryRow, Outbox, Settlement},
+    outbox::{Attempt, Claimed, Outbox, Settlement, Taken},
 };
 use crate::domain::sealed::Sealer;
 

@@ -2,21 +2,21 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, QueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, DatabaseConnection, Statement, Value};
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    EndpointHealth, Storage, StorageError, Write,
+    EndpointHealth, StorageError, Write,
     backend::{self, WriteTurn},
     bulk, catalog,
     cells::{Cells, Column, columns},
-    endpoints::{read_health, write_health},
+    endpoints::{note_health, read_health},
     rows::{CONVERSION_SELECTED, Reading, known, params, read_conversion, text, text_or_null},
 };
 use crate::domain::{
     delivery::DeliveryState,
-    ids::{ConversionId, DeliveryId, EndpointId},
+    ids::{DeliveryId, EndpointId},
     outgoing::Facts,
     status::Status,
     time::Timestamp,
@@ -74,6 +74,19 @@ pub struct Settlement {
     /// When it is due next, while it waits.
     pub due_at: Timestamp,
 }
+
+/// What a turn has taken from the queue.
+#[derive(Debug, Default)]
+pub struct Taken {
+    /// To be attempted now.
+    pub claimed: Vec<Claimed>,
+    /// How many were put behind their predecessor instead.
+    pub put_back: usize,
+}
+
+/// How long a delivery stays behind its predecessor at least, in milliseconds. Settling that one releases it; this is
+/// for a delivery that another process claims while the settlement is not yet visible to it.
+const PUT_BACK_MILLIS: i64 = 1_000;
 
 /// The connection that claims and settles deliveries.
 #[derive(Debug)]
@@ -140,11 +153,11 @@ impl Outbox {
         wanted: &[(EndpointId, usize)],
         now: Timestamp,
         until: Timestamp,
-    ) -> Result<Vec<Claimed>, StorageError> {
+    ) -> Result<Taken, StorageError> {
         let write = Write::begin(&self.connection, &self.turn).await?;
         settle(&write, settlements, now).await?;
         for (endpoint, health) in health {
-            write_health(&*write, endpoint, health).await?;
+            note_health(&*write, endpoint, health).await?;
         }
         let mut ids = Cells::new(DELIVERY_KEY);
         for (endpoint, limit) in wanted {
@@ -152,9 +165,25 @@ impl Outbox {
                 ids.push([id.into()]);
             }
         }
-        let claimed = load_claimed(&write, ids, until).await?;
+        let taken = load_claimed(&write, ids, now, until).await?;
         write.commit().await?;
-        Ok(claimed)
+        Ok(taken)
+    }
+
+    /// Lets everything that is claimed fall due at once. Only for the one server of an embedded database, before it
+    /// claims anything: whoever held these claims has ended.
+    ///
+    /// # Errors
+    /// [`StorageError`]
+    pub async fn take_over(&self, now: Timestamp) -> Result<u64, StorageError> {
+        let write = Write::begin(&self.connection, &self.turn).await?;
+        let sql = "UPDATE delivery SET due_at = $1, claimed_until = NULL, claim = claim + 1
+            WHERE state = 'waiting' AND claimed_until IS NOT NULL";
+        let statement =
+            Statement::from_sql_and_values(write.get_database_backend(), sql, [now.millis().into()]);
+        let released = write.execute_raw(statement).await?.rows_affected();
+        write.commit().await?;
+        Ok(released)
     }
 
     /// Closes the connection.
@@ -166,7 +195,9 @@ impl Outbox {
 
 fn endpoint_cells(endpoints: &[EndpointId]) -> Cells {
     let mut cells = Cells::new(ENDPOINT_KEY);
-    endpoints.iter().for_each(|endpoint| cells.push([text(endpoint.as_str())]));
+    for endpoint in endpoints {
+        cells.push([text(endpoint.as_str())]);
+    }
     cells
 }
 
@@ -192,13 +223,20 @@ async fn claim(
     rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
 }
 
-/// Predecessors are told by `settled_at`, not by `state`: with the latter PostgreSQL takes the index of the queue for
-/// them, and reads all that waits for each row.
-async fn load_claimed(write: &Write, ids: Cells, until: Timestamp) -> Result<Vec<Claimed>, StorageError> {
+// What waits is told by `settled_at` wherever rows are found by another way than the queue: a condition on `state`
+// would let the planner walk the queue's index, which is short when it plans and may be a million rows long later.
+
+async fn load_claimed(
+    write: &Write,
+    ids: Cells,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<Taken, StorageError> {
     let sql = format!(
         "SELECT d.id, d.endpoint, d.step, d.claim, d.attempts, d.round_attempts, d.round_started_at,
-            (SELECT min(b.due_at) FROM delivery AS b WHERE b.conversion = d.conversion AND b.endpoint = d.endpoint
-                AND b.step < d.step AND b.settled_at IS NULL) AS blocked_until,
+            (SELECT min(CASE WHEN b.claimed_until IS NULL THEN b.due_at ELSE 0 END) FROM delivery AS b
+                WHERE b.conversion = d.conversion AND b.endpoint = d.endpoint AND b.step < d.step
+                    AND b.settled_at IS NULL) AS predecessor_due,
             e.to_status, e.reason, e.at, k.params, c.extra, {CONVERSION_SELECTED}
         FROM ({{rows}}) AS r CROSS JOIN delivery AS d CROSS JOIN status_event AS e CROSS JOIN conversion AS c
             CROSS JOIN click AS k
@@ -208,7 +246,7 @@ async fn load_claimed(write: &Write, ids: Cells, until: Timestamp) -> Result<Vec
     );
     let rows = bulk::select(&**write, &sql, ids, None).await?;
     if rows.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Taken::default());
     }
     let currencies = catalog::currencies(&**write).await?;
     let mut claimed = Vec::with_capacity(rows.len());
@@ -221,7 +259,8 @@ async fn load_claimed(write: &Write, ids: Cells, until: Timestamp) -> Result<Vec
         let (attempts, round_attempts) = (row.next()?, row.next()?);
         let round_started_at = row.next::<Option<i64>>()?.map(Timestamp::from_millis);
         if let Some(predecessor_due) = row.next::<Option<i64>>()? {
-            blocked.push([delivery.uuid().into(), predecessor_due.saturating_add(1).into()]);
+            let look_again = now.plus_millis(PUT_BACK_MILLIS).millis();
+            blocked.push([delivery.uuid().into(), look_again.max(predecessor_due.saturating_add(1)).into()]);
             continue;
         }
         let status = known(Status::parse(&row.next::<String>()?), "status")?;
@@ -244,10 +283,11 @@ async fn load_claimed(write: &Write, ids: Cells, until: Timestamp) -> Result<Vec
     }
     let put_back = "UPDATE delivery SET due_at = v.due_at, claimed_until = NULL FROM ({rows}) AS v
         WHERE delivery.id = v.id";
+    let taken = Taken { claimed, put_back: blocked.len() };
     if !blocked.is_empty() {
         bulk::update(&**write, put_back, blocked).await?;
     }
-    Ok(claimed)
+    Ok(taken)
 }
 
 async fn settle(write: &Write, settlements: &[Settlement], now: Timestamp) -> Result<(), StorageError> {
@@ -257,10 +297,11 @@ async fn settle(write: &Write, settlements: &[Settlement], now: Timestamp) -> Re
     }
     let update = "UPDATE delivery SET state = v.state, due_at = v.due_at, claimed_until = NULL, attempts = v.attempts,
             round_attempts = v.round_attempts, round_started_at = v.round_started_at, settled_at = v.settled_at
-        FROM ({rows}) AS v WHERE delivery.id = v.id AND delivery.claim = v.claim AND delivery.state = 'waiting'
+        FROM ({rows}) AS v WHERE delivery.id = v.id AND delivery.claim = v.claim AND delivery.claimed_until IS NOT NULL
         RETURNING delivery.id";
     let rows = bulk::select(&**write, update, cells, None).await?;
-    // Whatever has been claimed by somebody else since is theirs to settle.
+    // Whatever has been claimed by somebody else since is theirs to settle; what has no claim any more was settled by a
+    // commit whose answer got lost, or is to be sent again.
     let own = rows.iter().map(|row| row.try_get_by_index::<Uuid>(0)).collect::<Result<HashSet<_>, _>>()?;
     let settled = settlements.iter().filter(|it| own.contains(&it.claimed.facts.delivery.uuid()));
     let (mut attempts, mut successors) = (Cells::new(ATTEMPT), Cells::new(SUCCESSOR_KEY));
@@ -279,11 +320,10 @@ async fn settle(write: &Write, settlements: &[Settlement], now: Timestamp) -> Re
         }
     }
     bulk::insert(&**write, "attempt", attempts).await?;
-    // What waited for its predecessor is due now; by `settled_at` for the reason that `load_claimed` has.
+    // What waited for its predecessor is due now; what has been attempted keeps to its schedule.
     let release = "UPDATE delivery SET due_at = {now} FROM ({rows}) AS v
         WHERE delivery.conversion = v.conversion AND delivery.endpoint = v.endpoint AND delivery.step > v.step
-            AND delivery.settled_at IS NULL AND delivery.attempts = 0
-            AND delivery.due_at > {now} AND delivery.claimed_until IS NULL";
+            AND delivery.settled_at IS NULL AND delivery.round_attempts = 0 AND delivery.claimed_until IS NULL";
     if !successors.is_empty() {
         bulk::update(&**write, &release.replace("{now}", &now.millis().to_string()), successors).await?;
     }
@@ -317,162 +357,4 @@ fn push_attempt(cells: &mut Cells, delivery: DeliveryId, attempt: &Attempt) {
         text_or_null(attempt.error.as_deref()),
         attempt.duration_us.into(),
     ]);
-}
-
-/// A delivery, as people see it.
-#[derive(Clone, Debug, Serialize)]
-pub struct DeliveryRow {
-    /// Its id: the same on every attempt.
-    pub id: DeliveryId,
-    /// Who is told.
-    pub postback: EndpointId,
-    /// Of which conversion.
-    pub conversion: ConversionId,
-    /// That it has got this status.
-    pub status: Status,
-    /// Where the delivery stands: `waiting`, `delivered`, `dead`.
-    pub state: &'static str,
-    /// How often it has been attempted.
-    pub attempts: i32,
-    /// When it is attempted next, while it waits.
-    pub due_at: Option<Timestamp>,
-    /// When it came to be owed.
-    pub created_at: Timestamp,
-    /// When it was delivered or given up.
-    pub settled_at: Option<Timestamp>,
-    /// What was wrong with the last attempt.
-    pub last_error: Option<String>,
-}
-
-/// Which deliveries.
-#[derive(Clone, Debug, Default)]
-pub struct DeliveryFilter {
-    /// These.
-    pub ids: Vec<DeliveryId>,
-    /// In this state.
-    pub state: Option<DeliveryState>,
-    /// To this endpoint.
-    pub endpoint: Option<EndpointId>,
-    /// Owed since this time.
-    pub since: Option<Timestamp>,
-    /// Owed before this time.
-    pub until: Option<Timestamp>,
-}
-
-impl DeliveryFilter {
-    /// A condition on the table `delivery`, with its parameters.
-    fn condition(&self) -> (String, Vec<Value>) {
-        let mut values: Vec<Value> = Vec::new();
-        let mut conditions = vec!["TRUE".to_owned()];
-        let mut add = |column: &str, value: Option<Value>| {
-            if let Some(value) = value {
-                values.push(value);
-                conditions.push(format!("delivery.{column} ${}", values.len()));
-            }
-        };
-        add("state =", self.state.map(|state| state.as_str().into()));
-        add("endpoint =", self.endpoint.as_ref().map(|endpoint| endpoint.as_str().into()));
-        add("created_at >=", self.since.map(|since| since.millis().into()));
-        add("created_at <", self.until.map(|until| until.millis().into()));
-        if !self.ids.is_empty() {
-            let first = values.len() + 1;
-            values.extend(self.ids.iter().map(|id| Value::from(id.uuid())));
-            let places: Vec<_> = (first..=values.len()).map(|number| format!("${number}")).collect();
-            conditions.push(format!("delivery.id IN ({})", places.join(", ")));
-        }
-        (conditions.join(" AND "), values)
-    }
-}
-
-impl Storage {
-    /// Deliveries, newest first.
-    ///
-    /// # Errors
-    /// [`StorageError`]
-    pub async fn deliveries(
-        &self,
-        filter: &DeliveryFilter,
-        limit: u32,
-    ) -> Result<Vec<DeliveryRow>, StorageError> {
-        let (condition, values) = filter.condition();
-        let sql = format!(
-            "SELECT delivery.id, delivery.endpoint, delivery.conversion, e.to_status, delivery.state,
-                delivery.attempts, delivery.due_at, delivery.created_at, delivery.settled_at, a.error
-            FROM delivery
-            JOIN status_event AS e ON e.conversion = delivery.conversion AND e.step = delivery.step
-            LEFT JOIN attempt AS a ON a.delivery = delivery.id AND a.number = delivery.attempts
-            WHERE {condition} ORDER BY delivery.id DESC LIMIT {limit}"
-        );
-        let backend = self.reader.get_database_backend();
-        let rows = self.reader.query_all_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
-        rows.iter().map(delivery_row).collect()
-    }
-
-    /// The attempts of a delivery, in order.
-    ///
-    /// # Errors
-    /// [`StorageError`]
-    pub async fn attempts(&self, delivery: DeliveryId) -> Result<Vec<Attempt>, StorageError> {
-        let sql = "SELECT number, at, request, status, answer, error, duration_us FROM attempt
-            WHERE delivery = $1 ORDER BY number";
-        let backend = self.reader.get_database_backend();
-        let statement = Statement::from_sql_and_values(backend, sql, [delivery.uuid().into()]);
-        let rows = self.reader.query_all_raw(statement).await?;
-        rows.iter().map(attempt).collect()
-    }
-
-    /// Has deliveries sent again from the start of their schedule, whatever their state; those that are being sent
-    /// right now are left alone. Gives how many.
-    ///
-    /// # Errors
-    /// [`StorageError`]
-    pub async fn resend(&self, filter: &DeliveryFilter, now: Timestamp) -> Result<u64, StorageError> {
-        let write = self.begin().await?;
-        let (condition, values) = filter.condition();
-        let now = now.millis();
-        let sql = format!(
-            "UPDATE delivery SET state = 'waiting', due_at = {now}, claimed_until = NULL, round_attempts = 0,
-                round_started_at = NULL, settled_at = NULL
-            WHERE {condition} AND (claimed_until IS NULL OR claimed_until < {now})"
-        );
-        let statement = Statement::from_sql_and_values(write.get_database_backend(), sql, values);
-        let changed = write.execute_raw(statement).await?.rows_affected();
-        write.commit().await?;
-        Ok(changed)
-    }
-}
-
-fn delivery_row(row: &QueryResult) -> Result<DeliveryRow, StorageError> {
-    let mut row = Reading::new(row);
-    let (id, postback) = (DeliveryId::new(row.next()?), row.id(EndpointId::parse)?);
-    let conversion = ConversionId::new(row.next()?);
-    let status = known(Status::parse(&row.next::<String>()?), "status")?;
-    let state = known(DeliveryState::parse(&row.next::<String>()?), "delivery state")?;
-    let attempts = row.next()?;
-    let due_at = Timestamp::from_millis(row.next()?);
-    Ok(DeliveryRow {
-        id,
-        postback,
-        conversion,
-        status,
-        state: state.as_str(),
-        attempts,
-        due_at: (state == DeliveryState::Waiting).then_some(due_at),
-        created_at: Timestamp::from_millis(row.next()?),
-        settled_at: row.next::<Option<i64>>()?.map(Timestamp::from_millis),
-        last_error: row.next()?,
-    })
-}
-
-fn attempt(row: &QueryResult) -> Result<Attempt, StorageError> {
-    let mut row = Reading::new(row);
-    Ok(Attempt {
-        number: row.next()?,
-        at: Timestamp::from_millis(row.next()?),
-        request: row.next()?,
-        status: row.next::<Option<i32>>()?.and_then(|status| u16::try_from(status).ok()),
-        answer: row.next()?,
-        error: row.next()?,
-        duration_us: row.next()?,
-    })
 }

@@ -8,6 +8,7 @@ mod errors;
 mod faults;
 mod hardening;
 mod money;
+mod outgoing;
 mod postback_log;
 mod program;
 mod signature;

@@ -15,7 +15,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("delivery", &["clock", "domain", "storage"]),
     ("http", &["clock", "domain", "ingest", "storage"]),
     ("config", &["clock", "delivery", "domain", "storage"]),
-    ("configuration_file", &["config", "domain", "storage"]),
+    ("configuration_file", &["config", "delivery", "domain", "storage"]),
     ("telemetry", &["config"]),
     ("app", EVERYTHING),
     ("cli", EVERYTHING),

@@ -4,6 +4,7 @@
 mod answer;
 mod database;
 mod program;
+mod receiver;
 mod server;
 mod wire;
 
@@ -11,6 +12,7 @@ pub(crate) use self::{
     answer::Answer,
     database::{Database, OnDatabase},
     program::{Done, Program, WORLD},
+    receiver::{Received, Receiver, Reply},
     server::{Server, query},
     wire::percent_encoded,
 };
