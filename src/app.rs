@@ -184,7 +184,7 @@ async fn open_engine(
     let outbox = storage.open_outbox().await?;
     if settings.database_url.file().is_some() {
         // The lock says that nobody else delivers from here, so what is claimed was left by a server that died.
-        outbox.take_over(clock.now()).await?;
+        outbox.take_over().await?;
     }
     Ok(Engine {
         outbox,

@@ -23,13 +23,13 @@ impl MigratorTrait for Migrator {
 
 /// Runs statements that are separated by a semicolon at the end of a line, with `UUID`, `BYTES`, `CLUSTERED` and `QUEUED`
 /// put into the database's own words. A table ends in `CLUSTERED` where its rows are best kept in the order of its key,
-/// and in `QUEUED` where its rows change often: what they leave behind has to be cleared away long before it amounts to
-/// a fifth of the table, which is when PostgreSQL begins by default.
+/// and in `QUEUED` where its rows change often: PostgreSQL leaves room beside each for its next version, and clears away
+/// what they leave behind long before it amounts to a fifth of the table, which is when it begins by default.
 async fn run(manager: &SchemaManager<'_>, statements: &str) -> Result<(), DbErr> {
     let connection = manager.get_connection();
     let (uuid, bytes, clustered, queued) = match connection.get_database_backend() {
         DatabaseBackend::Sqlite => ("BLOB", "BLOB", "WITHOUT ROWID", ""),
-        _ => ("UUID", "BYTEA", "", "WITH (autovacuum_vacuum_scale_factor = 0.01)"),
+        _ => ("UUID", "BYTEA", "", "WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01)"),
     };
     let words = [("UUID", uuid), ("BYTES", bytes), ("CLUSTERED", clustered), ("QUEUED", queued)];
     let put_in = |text: String, (word, own): (&str, &str)| text.replace(word, own);

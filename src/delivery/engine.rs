@@ -21,8 +21,8 @@ use super::{
 use crate::{
     clock::{Clock, random},
     domain::{
-        catalog::Catalog, delivery::DeliveryState, endpoint::PostbackEndpoint, ids::EndpointId,
-        retry::RetrySchedule, time::Timestamp,
+        catalog::Catalog, currency::Currencies, delivery::DeliveryState, endpoint::PostbackEndpoint,
+        ids::EndpointId, retry::RetrySchedule, time::Timestamp,
     },
     storage::{Attempt, Claimed, EndpointHealth, Outbox, Settlement, StorageError},
 };
@@ -36,6 +36,9 @@ const ATTEMPT_MILLIS_MAX: i64 = 20_000;
 
 /// How often the queue is looked at without a hint: other processes owe deliveries too.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How often it is looked at whether endpoints have been paused or let go on by somebody else.
+const HEALTH_INTERVAL: Duration = Duration::from_millis(250);
 
 /// How long to wait after the database has failed.
 const TROUBLE_PAUSE: Duration = Duration::from_secs(1);
@@ -95,6 +98,8 @@ struct Work {
     places: Arc<Semaphore>,
     claimed: HashMap<EndpointId, usize>,
     unsettled: Vec<Ended>,
+    health: HashMap<EndpointId, EndpointHealth>,
+    health_read_at: Option<Instant>,
 }
 
 impl Engine {
@@ -109,6 +114,8 @@ impl Engine {
             places: Arc::new(Semaphore::new(self.limits.in_all)),
             claimed: HashMap::new(),
             unsettled: Vec::new(),
+            health: HashMap::new(),
+            health_read_at: None,
         };
         while !stop.is_cancelled() {
             let pause = match self.turn(&mut work, &stop).await {
@@ -135,21 +142,25 @@ impl Engine {
         let catalog = Arc::clone(&self.catalog.borrow());
         let active = catalog.endpoints.values().flatten().filter(|endpoint| endpoint.active);
         let endpoints: HashMap<_, _> = active.map(|endpoint| (&endpoint.id, endpoint)).collect();
-        let known_health = self.outbox.health().await?;
-        let is_running =
-            |id: &&EndpointId| known_health.get(*id).is_none_or(|health| health.paused.is_none());
+        if work.health_read_at.is_none_or(|at| at.elapsed() >= HEALTH_INTERVAL) {
+            work.health = self.outbox.health().await?;
+            work.health_read_at = Some(Instant::now());
+        }
+        let is_running = |id: &&EndpointId| work.health.get(*id).is_none_or(|health| health.paused.is_none());
         let running: Vec<_> = endpoints.keys().copied().filter(is_running).cloned().collect();
-        let due = self.outbox.due(&running).await?;
+        let due = self.outbox.due(&running, now).await?;
         let wanted = self.wanted(work, &due, now);
         if work.unsettled.is_empty() && wanted.is_empty() {
             return Ok(until_next(&due, now));
         }
-        let (settlements, health) = self.settle(&work.unsettled, &known_health, now);
+        let (settlements, health) = self.settle(&work.unsettled, &work.health, now);
         let until = now.plus_millis(CLAIM_MILLIS);
-        let taken = self.outbox.turn(&settlements, &health, &wanted, now, until).await?;
+        let currencies = &catalog.currencies;
+        let taken = self.outbox.turn(&settlements, &health, &wanted, now, until, currencies).await?;
         // What was settled may have released or rescheduled what is due next, and where something was taken there may
         // be more: look again at once.
         let look_again = !settlements.is_empty() || !taken.claimed.is_empty() || taken.put_back > 0;
+        work.note_health(health);
         work.settled();
         for claimed in taken.claimed {
             if let Some(endpoint) = endpoints.get(&claimed.endpoint) {
@@ -228,12 +239,12 @@ impl Engine {
     }
 
     /// What becomes of attempts that have ended, and of the endpoints that they told.
-    fn settle(
+    fn settle<'e>(
         &self,
-        ended: &[Ended],
+        ended: &'e [Ended],
         known_health: &HashMap<EndpointId, EndpointHealth>,
         now: Timestamp,
-    ) -> (Vec<Settlement>, HashMap<EndpointId, EndpointHealth>) {
+    ) -> (Vec<Settlement<'e>>, HashMap<EndpointId, EndpointHealth>) {
         let mut changed = HashMap::new();
         let settlements = ended.iter().map(|(claimed, began, sent)| {
             let Some(sent) = sent else { return given_up(claimed, now) };
@@ -257,7 +268,13 @@ impl Engine {
         (settlements, changed)
     }
 
-    fn settlement(&self, claimed: &Claimed, began: Timestamp, sent: &Sent, now: Timestamp) -> Settlement {
+    fn settlement<'e>(
+        &self,
+        claimed: &'e Claimed,
+        began: Timestamp,
+        sent: &Sent,
+        now: Timestamp,
+    ) -> Settlement<'e> {
         let made = u32::try_from(claimed.round_attempts + 1).unwrap_or(u32::MAX);
         let first = claimed.round_started_at.unwrap_or(began);
         let jitter = u32::from_ne_bytes(random());
@@ -267,7 +284,7 @@ impl Engine {
         histogram!("countersign_delivery_attempt_seconds")
             .record(Duration::from_micros(u64::try_from(sent.duration_us).unwrap_or_default()));
         Settlement {
-            claimed: claimed.clone(),
+            claimed,
             attempt: Some(Attempt {
                 number: claimed.attempts + 1,
                 at: began,
@@ -292,7 +309,8 @@ impl Engine {
         let settled = async {
             let known_health = self.outbox.health().await?;
             let (settlements, health) = self.settle(&work.unsettled, &known_health, now);
-            self.outbox.turn(&settlements, &health, &[], now, now).await
+            let currencies = Currencies::default();
+            self.outbox.turn(&settlements, &health, &[], now, now, &currencies).await
         };
         if let Err(error) = settled.await {
             tracing::warn!(%error, "the last deliveries were not settled: they will be sent again");
@@ -307,6 +325,14 @@ impl Work {
             self.unsettled.push(ended);
         }
         while self.attempts.try_join_next().is_some() {}
+    }
+
+    fn note_health(&mut self, changed: HashMap<EndpointId, EndpointHealth>) {
+        for (endpoint, health) in changed {
+            let known = self.health.entry(endpoint).or_default();
+            known.failing_since = health.failing_since;
+            known.paused = health.paused.or_else(|| known.paused.take());
+        }
     }
 
     fn settled(&mut self) {
@@ -328,8 +354,8 @@ impl Work {
 }
 
 /// A claim that is given back as it was.
-fn given_up(claimed: &Claimed, now: Timestamp) -> Settlement {
-    Settlement { claimed: claimed.clone(), attempt: None, state: DeliveryState::Waiting, due_at: now }
+fn given_up(claimed: &Claimed, now: Timestamp) -> Settlement<'_> {
+    Settlement { claimed, attempt: None, state: DeliveryState::Waiting, due_at: now }
 }
 
 fn note(health: &mut EndpointHealth, sent: &Sent, began: Timestamp, now: Timestamp) {

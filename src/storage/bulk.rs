@@ -27,16 +27,15 @@ pub(super) async fn insert(
     Ok(())
 }
 
-/// Runs a statement that changes rows; `{rows}` in it stands for the set. Gives how many were changed.
+/// Runs a statement that changes rows; `{rows}` in it stands for the set, and `{after}` for one more parameter. Gives
+/// how many were changed.
 pub(super) async fn update(
     connection: &impl ConnectionTrait,
     sql: &str,
     cells: Cells,
+    after: Option<i64>,
 ) -> Result<u64, StorageError> {
-    let backend = connection.get_database_backend();
-    let sql = sql.replace("{rows}", &backend::rows_source(backend, cells.columns));
-    let statement = Statement::from_sql_and_values(backend, sql, backend::rows_values(backend, cells));
-    Ok(connection.execute_raw(statement).await?.rows_affected())
+    Ok(connection.execute_raw(statement(connection, sql, cells, after)).await?.rows_affected())
 }
 
 /// Runs a query; `{rows}` in it stands for the set, and `{after}` for one more parameter. Nothing is asked where the
@@ -50,6 +49,10 @@ pub(super) async fn select(
     if cells.is_empty() {
         return Ok(Vec::new());
     }
+    Ok(connection.query_all_raw(statement(connection, sql, cells, after)).await?)
+}
+
+fn statement(connection: &impl ConnectionTrait, sql: &str, cells: Cells, after: Option<i64>) -> Statement {
     let backend = connection.get_database_backend();
     let number = backend::rows_parameters(backend, cells.columns) + 1;
     let sql = sql
@@ -57,5 +60,5 @@ pub(super) async fn select(
         .replace("{after}", &format!("${number}"));
     let mut values = backend::rows_values(backend, cells);
     values.extend(after.map(Value::from));
-    Ok(connection.query_all_raw(Statement::from_sql_and_values(backend, sql, values)).await?)
+    Statement::from_sql_and_values(backend, sql, values)
 }

@@ -290,7 +290,7 @@ async fn update_decided(transaction: &DatabaseTransaction, writes: &Writes) -> R
     let expected = cells.len();
     let sql = "UPDATE conversion SET status = v.status, steps = v.steps, decided_at = v.decided_at FROM ({rows}) AS v
         WHERE conversion.id = v.id AND conversion.steps = v.steps_before";
-    let changed = bulk::update(transaction, sql, cells).await?;
+    let changed = bulk::update(transaction, sql, cells, None).await?;
     if usize::try_from(changed) == Ok(expected) {
         return Ok(());
     }

@@ -9,12 +9,13 @@ use uuid::Uuid;
 use super::{
     EndpointHealth, StorageError, Write,
     backend::{self, WriteTurn},
-    bulk, catalog,
+    bulk,
     cells::{Cells, Column, columns},
     endpoints::{note_health, read_health},
     rows::{CONVERSION_SELECTED, Reading, known, params, read_conversion, text, text_or_null},
 };
 use crate::domain::{
+    currency::Currencies,
     delivery::DeliveryState,
     ids::{DeliveryId, EndpointId},
     outgoing::Facts,
@@ -64,9 +65,9 @@ pub struct Attempt {
 
 /// What becomes of a claimed delivery.
 #[derive(Debug)]
-pub struct Settlement {
+pub struct Settlement<'a> {
     /// Which delivery, by its claim.
-    pub claimed: Claimed,
+    pub claimed: &'a Claimed,
     /// The attempt; none where it was not attempted after all.
     pub attempt: Option<Attempt>,
     /// Where it stands now.
@@ -113,16 +114,25 @@ impl Outbox {
         Self { connection, turn }
     }
 
-    /// When the earliest delivery of each of these endpoints is due; those that have none are left out.
+    /// When the earliest delivery of each of these endpoints that is not claimed is due; those that have none are left
+    /// out.
     ///
     /// # Errors
     /// [`StorageError`], as every method here.
-    pub async fn due(&self, endpoints: &[EndpointId]) -> Result<Vec<(EndpointId, Timestamp)>, StorageError> {
-        let sql = "SELECT k.endpoint, (SELECT min(d.due_at) FROM delivery AS d
-                WHERE d.endpoint = k.endpoint AND d.state = 'waiting') AS due_at
+    pub async fn due(
+        &self,
+        endpoints: &[EndpointId],
+        now: Timestamp,
+    ) -> Result<Vec<(EndpointId, Timestamp)>, StorageError> {
+        // Not min(): past what is claimed, the first in the order of the queue's index is all that is looked at.
+        let sql = "SELECT k.endpoint, (SELECT d.due_at FROM delivery AS d
+                WHERE d.endpoint = k.endpoint AND d.state = 'waiting'
+                    AND (d.claimed_until IS NULL OR d.claimed_until < {after})
+                ORDER BY d.due_at LIMIT 1) AS due_at
             FROM ({rows}) AS k";
         let mut due = Vec::new();
-        for row in bulk::select(&self.connection, sql, endpoint_cells(endpoints), None).await? {
+        let cells = endpoint_cells(endpoints);
+        for row in bulk::select(&self.connection, sql, cells, Some(now.millis())).await? {
             let mut row = Reading::new(&row);
             let endpoint = row.id(EndpointId::parse)?;
             due.extend(row.next::<Option<i64>>()?.map(|at| (endpoint, Timestamp::from_millis(at))));
@@ -148,11 +158,12 @@ impl Outbox {
     /// [`StorageError`]; then nothing of it is done.
     pub async fn turn(
         &self,
-        settlements: &[Settlement],
+        settlements: &[Settlement<'_>],
         health: &HashMap<EndpointId, EndpointHealth>,
         wanted: &[(EndpointId, usize)],
         now: Timestamp,
         until: Timestamp,
+        currencies: &Currencies,
     ) -> Result<Taken, StorageError> {
         let write = Write::begin(&self.connection, &self.turn).await?;
         settle(&write, settlements, now).await?;
@@ -165,7 +176,7 @@ impl Outbox {
                 ids.push([id.into()]);
             }
         }
-        let taken = load_claimed(&write, ids, now, until).await?;
+        let taken = load_claimed(&write, ids, now, until, currencies).await?;
         write.commit().await?;
         Ok(taken)
     }
@@ -175,13 +186,11 @@ impl Outbox {
     ///
     /// # Errors
     /// [`StorageError`]
-    pub async fn take_over(&self, now: Timestamp) -> Result<u64, StorageError> {
+    pub async fn take_over(&self) -> Result<u64, StorageError> {
         let write = Write::begin(&self.connection, &self.turn).await?;
-        let sql = "UPDATE delivery SET due_at = $1, claimed_until = NULL, claim = claim + 1
+        let sql = "UPDATE delivery SET claimed_until = NULL, claim = claim + 1
             WHERE state = 'waiting' AND claimed_until IS NOT NULL";
-        let statement =
-            Statement::from_sql_and_values(write.get_database_backend(), sql, [now.millis().into()]);
-        let released = write.execute_raw(statement).await?.rows_affected();
+        let released = write.execute_unprepared(sql).await?.rows_affected();
         write.commit().await?;
         Ok(released)
     }
@@ -212,13 +221,16 @@ async fn claim(
     let sql = format!(
         "WITH due AS (
             SELECT id FROM delivery WHERE endpoint = $1 AND state = 'waiting' AND due_at <= $2
-            ORDER BY due_at LIMIT {limit} {}
+                AND (claimed_until IS NULL OR claimed_until < $2)
+            ORDER BY due_at LIMIT $4 {}
         )
-        UPDATE delivery SET due_at = $3, claimed_until = $3, claim = claim + 1 FROM due
+        UPDATE delivery SET claimed_until = $3, claim = claim + 1 FROM due
         WHERE delivery.id = due.id RETURNING delivery.id",
         backend::skip_locked(&**write)
     );
-    let values: [Value; 3] = [endpoint.as_str().into(), now.millis().into(), until.millis().into()];
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let values: [Value; 4] =
+        [endpoint.as_str().into(), now.millis().into(), until.millis().into(), limit.into()];
     let rows = write.query_all_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
     rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
 }
@@ -231,6 +243,7 @@ async fn load_claimed(
     ids: Cells,
     now: Timestamp,
     until: Timestamp,
+    currencies: &Currencies,
 ) -> Result<Taken, StorageError> {
     let sql = format!(
         "SELECT d.id, d.endpoint, d.step, d.claim, d.attempts, d.round_attempts, d.round_started_at,
@@ -248,7 +261,6 @@ async fn load_claimed(
     if rows.is_empty() {
         return Ok(Taken::default());
     }
-    let currencies = catalog::currencies(&**write).await?;
     let mut claimed = Vec::with_capacity(rows.len());
     let mut blocked = Cells::new(PUT_BACK);
     for row in &rows {
@@ -267,7 +279,7 @@ async fn load_claimed(
         let (reason, changed_at) = (row.next()?, Timestamp::from_millis(row.next()?));
         let click_params = params(Some(&row.next::<String>()?))?;
         let extra = params(row.next::<Option<String>>()?.as_deref())?;
-        let mut conversion = read_conversion(&mut row, &currencies)?;
+        let mut conversion = read_conversion(&mut row, currencies)?;
         conversion.extra = extra;
         let facts = Facts { delivery, conversion, click_params, status, reason, changed_at };
         claimed.push(Claimed {
@@ -285,12 +297,12 @@ async fn load_claimed(
         WHERE delivery.id = v.id";
     let taken = Taken { claimed, put_back: blocked.len() };
     if !blocked.is_empty() {
-        bulk::update(&**write, put_back, blocked).await?;
+        bulk::update(&**write, put_back, blocked, None).await?;
     }
     Ok(taken)
 }
 
-async fn settle(write: &Write, settlements: &[Settlement], now: Timestamp) -> Result<(), StorageError> {
+async fn settle(write: &Write, settlements: &[Settlement<'_>], now: Timestamp) -> Result<(), StorageError> {
     let mut cells = Cells::new(SETTLED);
     for settlement in settlements {
         push_settled(&mut cells, settlement, now);
@@ -306,7 +318,7 @@ async fn settle(write: &Write, settlements: &[Settlement], now: Timestamp) -> Re
     let settled = settlements.iter().filter(|it| own.contains(&it.claimed.facts.delivery.uuid()));
     let (mut attempts, mut successors) = (Cells::new(ATTEMPT), Cells::new(SUCCESSOR_KEY));
     for settlement in settled {
-        let claimed = &settlement.claimed;
+        let claimed = settlement.claimed;
         if let Some(attempt) = &settlement.attempt {
             push_attempt(&mut attempts, claimed.facts.delivery, attempt);
         }
@@ -321,16 +333,16 @@ async fn settle(write: &Write, settlements: &[Settlement], now: Timestamp) -> Re
     }
     bulk::insert(&**write, "attempt", attempts).await?;
     // What waited for its predecessor is due now; what has been attempted keeps to its schedule.
-    let release = "UPDATE delivery SET due_at = {now} FROM ({rows}) AS v
+    let release = "UPDATE delivery SET due_at = {after} FROM ({rows}) AS v
         WHERE delivery.conversion = v.conversion AND delivery.endpoint = v.endpoint AND delivery.step > v.step
             AND delivery.settled_at IS NULL AND delivery.round_attempts = 0 AND delivery.claimed_until IS NULL";
     if !successors.is_empty() {
-        bulk::update(&**write, &release.replace("{now}", &now.millis().to_string()), successors).await?;
+        bulk::update(&**write, release, successors, Some(now.millis())).await?;
     }
     Ok(())
 }
 
-fn push_settled(cells: &mut Cells, settlement: &Settlement, now: Timestamp) {
+fn push_settled(cells: &mut Cells, settlement: &Settlement<'_>, now: Timestamp) {
     let Settlement { claimed, attempt, state, due_at } = settlement;
     let made = i32::from(attempt.is_some());
     let round_started_at = claimed.round_started_at.or(attempt.as_ref().map(|attempt| attempt.at));

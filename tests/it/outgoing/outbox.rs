@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use countersign::{
     clock::{Clock, SystemClock},
-    domain::{delivery::DeliveryState, ids::EndpointId, sealed::Sealer, time::Timestamp},
+    domain::{
+        currency::Currencies, delivery::DeliveryState, ids::EndpointId, sealed::Sealer, time::Timestamp,
+    },
     storage::{Attempt, Claimed, DeliveryFilter, Outbox, Settlement, Storage},
 };
 use serde_json::json;
@@ -41,7 +43,7 @@ impl Stage {
     async fn claim(&self, outbox: &Outbox, limit: usize, now: Timestamp) -> Vec<Claimed> {
         let wanted = [(EndpointId::parse("pb").unwrap(), limit)];
         let until = now.plus_millis(60_000);
-        outbox.turn(&[], &HashMap::new(), &wanted, now, until).await.unwrap().claimed
+        outbox.turn(&[], &HashMap::new(), &wanted, now, until, &Currencies::default()).await.unwrap().claimed
     }
 
     async fn settle(&self, outbox: &Outbox, claimed: &Claimed, state: DeliveryState, now: Timestamp) {
@@ -54,8 +56,8 @@ impl Stage {
             error: None,
             duration_us: 1,
         };
-        let settlement = Settlement { claimed: claimed.clone(), attempt: Some(attempt), state, due_at: now };
-        outbox.turn(&[settlement], &HashMap::new(), &[], now, now).await.unwrap();
+        let settlement = Settlement { claimed, attempt: Some(attempt), state, due_at: now };
+        outbox.turn(&[settlement], &HashMap::new(), &[], now, now, &Currencies::default()).await.unwrap();
     }
 }
 
@@ -125,7 +127,7 @@ on_both_databases! {
     async fn the_claims_of_a_server_that_died_are_taken_over(database: Database) {
         let stage = Stage::new(&database, 2, false).await;
         let outdated = stage.claim(&stage.outbox, 2, stage.now).await.remove(0);
-        assert_eq!(stage.rival.take_over(stage.now).await.unwrap(), 2);
+        assert_eq!(stage.rival.take_over().await.unwrap(), 2);
         stage.settle(&stage.outbox, &outdated, DeliveryState::Dead, stage.now).await;
         assert_eq!(stage.claim(&stage.rival, 9, stage.now).await.len(), 2);
     }
