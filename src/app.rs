@@ -34,6 +34,9 @@ const CATALOG_INTERVAL: Duration = Duration::from_millis(500);
 /// How often what has gathered in memory is written and what has gathered in tables is cleared.
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(30);
 
+/// How often the write-ahead log of an embedded database is carried over.
+const CHECKPOINT_INTERVAL: Duration = Duration::from_millis(200);
+
 /// How long to wait before a database that is away is tried again at the start.
 const BOOT_RETRY: Duration = Duration::from_secs(1);
 
@@ -98,6 +101,7 @@ pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let limits = http::Limits { connections: settings.connections_max, ..http::Limits::default() };
     let mut background = JoinSet::new();
     background.spawn(watch_catalog(base.storage.clone(), catalog));
+    background.spawn(checkpoint(base.storage.clone()));
     background.spawn(keep_house(base.storage.clone(), Arc::clone(&edge)));
     let server =
         tokio::spawn(http::serve(listener, http::router(Arc::clone(&edge)), limits, clock, stop.clone()));
@@ -234,6 +238,17 @@ async fn refresh(storage: &Storage, catalog: &watch::Sender<Arc<Catalog>>) -> Re
         tracing::info!(version = current.version, "the configuration has changed");
     }
     Ok(())
+}
+
+/// Spares the commits of an embedded database the work of carrying its log over.
+async fn checkpoint(storage: Storage) {
+    let mut interval = tokio::time::interval(CHECKPOINT_INTERVAL);
+    loop {
+        interval.tick().await;
+        if let Err(error) = storage.checkpoint().await {
+            tracing::warn!(%error, "the write-ahead log could not be carried over; it goes on next time");
+        }
+    }
 }
 
 async fn keep_house(storage: Storage, edge: Arc<Edge>) {

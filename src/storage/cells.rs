@@ -63,29 +63,24 @@ impl Cells {
 
     /// A JSON array of an array per row.
     pub(super) fn into_json(self) -> String {
-        use std::fmt::Write;
-
-        let mut json = String::with_capacity(self.len() * 256);
+        let mut json = Vec::with_capacity(2 + self.len() * 256);
         for row in 0..self.len() {
-            json.push(if row == 0 { '[' } else { ',' });
+            json.push(if row == 0 { b'[' } else { b',' });
             for (at, column) in self.values.iter().enumerate() {
-                json.push(if at == 0 { '[' } else { ',' });
-                // Writing to a String can't fail.
+                json.push(if at == 0 { b'[' } else { b',' });
+                // Writing texts and numbers to memory can't fail.
                 let _ = match &column[row] {
-                    Cell::String(Some(text)) => {
-                        json.push_str(&serde_json::Value::from(text.as_str()).to_string());
-                        Ok(())
-                    }
-                    Cell::BigInt(Some(number)) => write!(json, "{number}"),
-                    Cell::Bool(Some(truth)) => write!(json, "{truth}"),
-                    Cell::Uuid(Some(id)) => write!(json, "\"{}\"", id.simple()),
-                    _ => write!(json, "null"),
+                    Cell::String(Some(text)) => serde_json::to_writer(&mut json, text),
+                    Cell::BigInt(Some(number)) => serde_json::to_writer(&mut json, number),
+                    Cell::Bool(Some(truth)) => serde_json::to_writer(&mut json, truth),
+                    Cell::Uuid(Some(id)) => serde_json::to_writer(&mut json, &id.simple()),
+                    _ => serde_json::to_writer(&mut json, &()),
                 };
             }
-            json.push(']');
+            json.push(b']');
         }
-        json.push_str(if json.is_empty() { "[]" } else { "]" });
-        json
+        json.extend_from_slice(if json.is_empty() { b"[]" } else { b"]" });
+        String::from_utf8(json).unwrap_or_default()
     }
 
     /// An array per column, with the value that stands for NULL; see `backend::rows_source`.

@@ -158,6 +158,15 @@ impl Storage {
         catalog::version(&self.reader).await.map(drop)
     }
 
+    /// Carries what is in an embedded database's write-ahead log over into its file; to be called several times a
+    /// second, so that no commit has to do it.
+    ///
+    /// # Errors
+    /// [`StorageError`]; nothing is lost by it.
+    pub async fn checkpoint(&self) -> Result<(), StorageError> {
+        backend::checkpoint(&self.writer, &self.turn).await
+    }
+
     /// Closes all connections.
     pub async fn close(self) {
         // Closing only gives connections back: what they did is committed or gone already.
