@@ -17,7 +17,6 @@ use std::{
 };
 
 use tokio::{
-    runtime::Handle,
     sync::{Notify, mpsc, oneshot, watch},
     task::JoinSet,
 };
@@ -133,10 +132,7 @@ impl Ingest {
         let lanes = ledgers.into_iter().map(|ledger| {
             let (lane, waiting) = mpsc::channel(QUEUE_EVENTS_MAX);
             let writer = Writer::new(ledger, catalog.clone(), Arc::clone(clock), Arc::clone(deliveries_due));
-            // On a thread of its own: among the tasks of all connections, each of a batch's statements would wait until
-            // those that have just been answered have had their turn.
-            let runtime = Handle::current();
-            writers.spawn_blocking(move || runtime.block_on(writer.run(waiting)));
+            writers.spawn(writer.run(waiting));
             lane
         });
         let lanes = lanes.collect();

@@ -1,9 +1,13 @@
 //! Sets of rows as parameters: one statement writes or looks up a whole batch, however many rows it has, with a text
 //! that never changes and so is prepared once.
 
-use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, Statement, Value};
 
-use super::{StorageError, backend, cells::Cells};
+use super::{
+    StorageError, backend,
+    cells::{Cells, Kind},
+    reading::Row,
+};
 
 /// Inserts all rows into a table.
 pub(super) async fn insert(
@@ -38,18 +42,40 @@ pub(super) async fn update(
     Ok(connection.execute_raw(statement(connection, sql, cells, after)).await?.rows_affected())
 }
 
-/// Runs a query; `{rows}` in it stands for the set, and `{after}` for one more parameter. Nothing is asked where the
-/// set is empty.
+/// Runs a query that finds rows of these kinds; `{rows}` in it stands for the set, and `{after}` for one more parameter.
+/// Nothing is asked where the set is empty.
 pub(super) async fn select(
+    connection: &impl ConnectionTrait,
+    kinds: &[Kind],
+    sql: &str,
+    cells: Cells,
+    after: Option<i64>,
+) -> Result<Vec<Row>, StorageError> {
+    if cells.is_empty() {
+        return Ok(Vec::new());
+    }
+    let Some(whole) = backend::whole_set(connection.get_database_backend(), sql, kinds) else {
+        return update_returning(connection, sql, cells, after).await;
+    };
+    let found = connection.query_one_raw(statement(connection, &whole, cells, after)).await?;
+    let json: String = found.map_or_else(|| Ok("[]".to_owned()), |row| row.try_get_by_index(0))?;
+    let rows: Vec<Vec<serde_json::Value>> = serde_json::from_str(&json)
+        .map_err(|error| StorageError::Broken(format!("a set of rows: {error}")))?;
+    Ok(rows.into_iter().map(Row::Json).collect())
+}
+
+/// Runs a statement that changes rows and gives some of each.
+pub(super) async fn update_returning(
     connection: &impl ConnectionTrait,
     sql: &str,
     cells: Cells,
     after: Option<i64>,
-) -> Result<Vec<QueryResult>, StorageError> {
+) -> Result<Vec<Row>, StorageError> {
     if cells.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(connection.query_all_raw(statement(connection, sql, cells, after)).await?)
+    let rows = connection.query_all_raw(statement(connection, sql, cells, after)).await?;
+    Ok(rows.into_iter().map(Row::Plain).collect())
 }
 
 fn statement(connection: &impl ConnectionTrait, sql: &str, cells: Cells, after: Option<i64>) -> Statement {

@@ -3,10 +3,7 @@
 use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
 use serde::Serialize;
 
-use super::{
-    Attempt, Storage, StorageError,
-    rows::{Reading, known},
-};
+use super::{Attempt, Storage, StorageError, reading::Reading, rows::known};
 use crate::domain::{
     delivery::DeliveryState,
     ids::{ConversionId, DeliveryId, EndpointId},

@@ -8,8 +8,9 @@ use super::{
     DatabaseUrl, LogRow, Role, StorageError, Write,
     backend::{self, WriteTurn},
     bulk, catalog,
-    cells::{Cells, Column, columns},
+    cells::{Cells, Column, Kind, columns},
     log::{POSTBACK_LOG, push_log_row},
+    reading::{Reading, Row},
     rows::{self, CLICK_SELECTED, CONVERSION_SELECTED, NewDelivery, text},
 };
 use crate::domain::{
@@ -136,7 +137,7 @@ impl Ledger {
             let mut cells = Cells::new(const { &columns![Uuid id] });
             cells.push([request.uuid().into()]);
             let sql = "SELECT c.id FROM ({rows}) AS k CROSS JOIN postback_log AS c WHERE c.id = k.id";
-            found |= !bulk::select(&*batch.transaction, sql, cells, None).await?.is_empty();
+            found |= !bulk::select(&*batch.transaction, &[Kind::Uuid], sql, cells, None).await?.is_empty();
         }
         if let Some(click) = &trace.click {
             let rows = click_rows(&batch.transaction, std::iter::once(click)).await?;
@@ -189,7 +190,7 @@ impl OpenBatch<'_> {
     ) -> Result<WorkingSet, StorageError> {
         let mut known = WorkingSet::default();
         for row in click_rows(&self.transaction, &keys.clicks).await? {
-            known.add_click(rows::click(&row)?);
+            known.add_click(rows::click(Reading::of(&row))?);
         }
         let cutoff = earliest.plus_millis(-SUSPICION_MILLIS).millis();
         let questions = [
@@ -199,12 +200,13 @@ impl OpenBatch<'_> {
             (CANDIDATES, goal_cells(&keys.candidates), None),
             (EARLIEST, goal_cells(&keys.earliest), None),
         ];
+        let kinds = rows::conversion_kinds();
         for (question, cells, after) in questions {
             let sql = question
                 .replace("{columns}", CONVERSION_SELECTED)
                 .replace("{limit}", &keys.candidates_limit.to_string());
-            for row in bulk::select(&*self.transaction, &sql, cells, after).await? {
-                known.add_conversion(rows::conversion(&row, currencies)?);
+            for row in bulk::select(&*self.transaction, &kinds, &sql, cells, after).await? {
+                known.add_conversion(rows::conversion(&mut Reading::of(&row), currencies)?);
             }
         }
         Ok(known)
@@ -266,12 +268,12 @@ const EARLIEST: &str = "SELECT {columns} FROM (
 async fn click_rows<'a>(
     transaction: &DatabaseTransaction,
     clicks: impl IntoIterator<Item = &'a ClickId>,
-) -> Result<Vec<sea_orm::QueryResult>, StorageError> {
+) -> Result<Vec<Row>, StorageError> {
     let lock = backend::row_lock(transaction);
     let sql = format!(
         "SELECT {CLICK_SELECTED} FROM ({{rows}}) AS k CROSS JOIN click AS c WHERE c.id = k.click_id {lock}"
     );
-    bulk::select(transaction, &sql, click_cells(clicks), None).await
+    bulk::select(transaction, rows::CLICK_KINDS, &sql, click_cells(clicks), None).await
 }
 
 async fn update_decided(transaction: &DatabaseTransaction, writes: &Writes) -> Result<(), StorageError> {

@@ -7,7 +7,8 @@ use uuid::Uuid;
 use super::{
     Storage, StorageError,
     cells::{Cells, Column, columns},
-    rows::{Reading, text, text_or_null, valid},
+    reading::Reading,
+    rows::{text, text_or_null, valid},
 };
 use crate::domain::{
     ids::{ClickId, ConversionId, MerchantId, RequestId},

@@ -18,6 +18,7 @@ mod entity;
 mod ledger;
 mod log;
 mod outbox;
+mod reading;
 mod rows;
 #[cfg(test)]
 mod tests;

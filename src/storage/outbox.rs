@@ -10,9 +10,10 @@ use super::{
     EndpointHealth, StorageError, Write,
     backend::{self, WriteTurn},
     bulk,
-    cells::{Cells, Column, columns},
+    cells::{Cells, Column, Kind, columns},
     endpoints::{note_health, read_health},
-    rows::{CONVERSION_SELECTED, Reading, known, params, read_conversion, text, text_or_null},
+    reading::Reading,
+    rows::{CONVERSION_SELECTED, conversion, conversion_kinds, known, params, text, text_or_null},
 };
 use crate::domain::{
     currency::Currencies,
@@ -107,6 +108,22 @@ const SETTLED: &[Column] = &columns![
     Uuid id, Integer claim, Text state, Integer due_at, Integer attempts, Integer round_attempts,
     Integer round_started_at, Integer settled_at,
 ];
+/// What is loaded of a claimed delivery, before its conversion.
+const CLAIMED_KINDS: &[Kind] = &[
+    Kind::Uuid,
+    Kind::Text,
+    Kind::Integer,
+    Kind::Integer,
+    Kind::Integer,
+    Kind::Integer,
+    Kind::Integer,
+    Kind::Integer,
+    Kind::Text,
+    Kind::Text,
+    Kind::Integer,
+    Kind::Text,
+    Kind::Text,
+];
 const SUCCESSOR_KEY: &[Column] = &columns![Uuid conversion, Text endpoint, Integer step];
 
 impl Outbox {
@@ -132,8 +149,11 @@ impl Outbox {
             FROM ({rows}) AS k";
         let mut due = Vec::new();
         let cells = endpoint_cells(endpoints);
-        for row in bulk::select(&self.connection, sql, cells, Some(now.millis())).await? {
-            let mut row = Reading::new(&row);
+        for row in
+            bulk::select(&self.connection, &[Kind::Text, Kind::Integer], sql, cells, Some(now.millis()))
+                .await?
+        {
+            let mut row = Reading::of(&row);
             let endpoint = row.id(EndpointId::parse)?;
             due.extend(row.next::<Option<i64>>()?.map(|at| (endpoint, Timestamp::from_millis(at))));
         }
@@ -257,14 +277,15 @@ async fn load_claimed(
             AND k.id = c.click_id
         ORDER BY d.created_at, d.step"
     );
-    let rows = bulk::select(&**write, &sql, ids, None).await?;
+    let kinds: Vec<_> = CLAIMED_KINDS.iter().copied().chain(conversion_kinds()).collect();
+    let rows = bulk::select(&**write, &kinds, &sql, ids, None).await?;
     if rows.is_empty() {
         return Ok(Taken::default());
     }
     let mut claimed = Vec::with_capacity(rows.len());
     let mut blocked = Cells::new(PUT_BACK);
     for row in &rows {
-        let mut row = Reading::new(row);
+        let mut row = Reading::of(row);
         let delivery = DeliveryId::new(row.next()?);
         let endpoint = row.id(EndpointId::parse)?;
         let (step, claim) = (row.next()?, i64::from(row.next::<i32>()?));
@@ -279,7 +300,7 @@ async fn load_claimed(
         let (reason, changed_at) = (row.next()?, Timestamp::from_millis(row.next()?));
         let click_params = params(Some(&row.next::<String>()?))?;
         let extra = params(row.next::<Option<String>>()?.as_deref())?;
-        let mut conversion = read_conversion(&mut row, currencies)?;
+        let mut conversion = conversion(&mut row, currencies)?;
         conversion.extra = extra;
         let facts = Facts { delivery, conversion, click_params, status, reason, changed_at };
         claimed.push(Claimed {
@@ -311,10 +332,10 @@ async fn settle(write: &Write, settlements: &[Settlement<'_>], now: Timestamp) -
             round_attempts = v.round_attempts, round_started_at = v.round_started_at, settled_at = v.settled_at
         FROM ({rows}) AS v WHERE delivery.id = v.id AND delivery.claim = v.claim AND delivery.claimed_until IS NOT NULL
         RETURNING delivery.id";
-    let rows = bulk::select(&**write, update, cells, None).await?;
+    let rows = bulk::update_returning(&**write, update, cells, None).await?;
     // Whatever has been claimed by somebody else since is theirs to settle; what has no claim any more was settled by a
     // commit whose answer got lost, or is to be sent again.
-    let own = rows.iter().map(|row| row.try_get_by_index::<Uuid>(0)).collect::<Result<HashSet<_>, _>>()?;
+    let own = rows.iter().map(|row| Reading::of(row).next::<Uuid>()).collect::<Result<HashSet<_>, _>>()?;
     let settled = settlements.iter().filter(|it| own.contains(&it.claimed.facts.delivery.uuid()));
     let (mut attempts, mut successors) = (Cells::new(ATTEMPT), Cells::new(SUCCESSOR_KEY));
     for settlement in settled {

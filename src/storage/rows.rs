@@ -1,11 +1,12 @@
 //! Rows of the ledger: the columns of its tables, and how their values become the domain's types and back.
 
-use sea_orm::{QueryResult, TryGetable, sea_query::Value as Cell};
+use sea_orm::sea_query::Value as Cell;
 use uuid::Uuid;
 
 use super::{
     StorageError,
-    cells::{Cells, Column, columns},
+    cells::{Cells, Column, Kind, columns},
+    reading::Reading,
 };
 use crate::domain::{
     click::Click,
@@ -37,6 +38,14 @@ pub(super) const DECIDED: &[Column] =
 pub(super) const STATUS_EVENT: &[Column] = &columns![
     Uuid conversion, Integer step, Text from_status, Text to_status, Text actor, Text reason, Uuid request, Integer at,
 ];
+
+/// What [`CLICK_SELECTED`] holds.
+pub(super) const CLICK_KINDS: &[Kind] = &[Kind::Text, Kind::Text, Kind::Text, Kind::Text, Kind::Integer];
+
+/// What [`CONVERSION_SELECTED`] holds: a conversion but for its extra parameters.
+pub(super) fn conversion_kinds() -> Vec<Kind> {
+    CONVERSION.iter().filter(|column| column.name != "extra").map(|column| column.kind).collect()
+}
 
 /// The columns that [`click`] reads, of a table called `c`.
 pub(super) const CLICK_SELECTED: &str = "c.id, c.offer, c.affiliate, c.merchant, c.at";
@@ -156,8 +165,7 @@ pub(super) fn push_status_event(cells: &mut Cells, event: &StatusEvent) {
     ]);
 }
 
-pub(super) fn click(row: &QueryResult) -> Result<Click, StorageError> {
-    let mut row = Reading::new(row);
+pub(super) fn click(mut row: Reading<'_>) -> Result<Click, StorageError> {
     Ok(Click {
         id: row.id(ClickId::parse)?,
         offer: row.id(OfferId::parse)?,
@@ -167,15 +175,8 @@ pub(super) fn click(row: &QueryResult) -> Result<Click, StorageError> {
     })
 }
 
-pub(super) fn conversion(row: &QueryResult, currencies: &Currencies) -> Result<Conversion, StorageError> {
-    read_conversion(&mut Reading::new(row), currencies)
-}
-
 /// Reads the columns of [`CONVERSION_SELECTED`], wherever they stand in a row.
-pub(super) fn read_conversion(
-    row: &mut Reading<'_>,
-    currencies: &Currencies,
-) -> Result<Conversion, StorageError> {
+pub(super) fn conversion(row: &mut Reading<'_>, currencies: &Currencies) -> Result<Conversion, StorageError> {
     Ok(Conversion {
         id: ConversionId::new(row.next::<Uuid>()?),
         click: row.id(ClickId::parse)?,
@@ -206,28 +207,6 @@ fn revenue(money: Option<i64>, multiplier: Option<i64>) -> Result<Option<Revenue
     let money = known(Money::from_stored(money), "revenue")?;
     let multiplier = known(Multiplier::from_stored(multiplier), "multiplier")?;
     Ok(Some(Revenue { money, multiplier }))
-}
-
-/// A row, read column by column from the left.
-pub(super) struct Reading<'a> {
-    row: &'a QueryResult,
-    column: usize,
-}
-
-impl<'a> Reading<'a> {
-    pub(super) const fn new(row: &'a QueryResult) -> Self {
-        Self { row, column: 0 }
-    }
-
-    pub(super) fn next<T: TryGetable>(&mut self) -> Result<T, StorageError> {
-        let value = self.row.try_get_by_index(self.column)?;
-        self.column += 1;
-        Ok(value)
-    }
-
-    pub(super) fn id<T>(&mut self, parse: fn(&str) -> Result<T, InvalidId>) -> Result<T, StorageError> {
-        valid(parse(&self.next::<String>()?))
-    }
 }
 
 pub(super) fn valid<T>(id: Result<T, InvalidId>) -> Result<T, StorageError> {

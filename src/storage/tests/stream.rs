@@ -24,6 +24,7 @@ use crate::{
     storage::{
         Ledger, Role, Writes,
         backend::connect,
+        reading::Reading,
         rows::{self, CONVERSION_SELECTED},
     },
 };
@@ -83,7 +84,7 @@ async fn submit(ledger: &Ledger, catalog: &Catalog, batch: &[(Event, Stamp)]) ->
 async fn conversions(stage: &Stage, catalog: &Catalog) -> Vec<Conversion> {
     let sql = format!("SELECT {CONVERSION_SELECTED} FROM conversion AS c ORDER BY c.id");
     let rows = stage.query(&sql).await;
-    rows.iter().map(|row| rows::conversion(row, &catalog.currencies).unwrap()).collect()
+    rows.iter().map(|row| rows::conversion(&mut Reading::new(row), &catalog.currencies).unwrap()).collect()
 }
 
 /// The steps of all histories, each in a line.
