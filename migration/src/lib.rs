@@ -21,10 +21,10 @@ impl MigratorTrait for Migrator {
     }
 }
 
-/// Runs statements that are separated by a semicolon at the end of a line, with `UUID`, `BYTES`, `CLUSTERED` and `QUEUED`
-/// put into the database's own words. A table ends in `CLUSTERED` where its rows are best kept in the order of its key,
-/// and in `QUEUED` where its rows change often: PostgreSQL leaves room beside each for its next version, and clears away
-/// what they leave behind long before it amounts to a fifth of the table, which is when it begins by default.
+/// Runs statements that are separated by a semicolon at the end of a line, with `UUID`, `BYTES`, `CLUSTERED` and
+/// `QUEUED` put into the database's own words. A table ends in `CLUSTERED` where its rows are best kept in the order
+/// of its key, and in `QUEUED` where its rows change often: PostgreSQL leaves room beside each for its next version,
+/// and clears away what they leave behind long before it amounts to a fifth of the table, when it begins by default.
 async fn run(manager: &SchemaManager<'_>, statements: &str) -> Result<(), DbErr> {
     let connection = manager.get_connection();
     let (uuid, bytes, clustered, queued) = match connection.get_database_backend() {

@@ -23,10 +23,10 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// `due_at` of a waiting delivery is when it may be attempted next. Until `claimed_until` it is a worker's; one that dies
-/// leaves it to the others after that. A claim touches no index. `claim` counts claims, so that one who has been away for longer than its
-/// claim lasts can't settle what has been claimed by another since. Only waiting deliveries stand in the queue's
-/// index, so that looking for work costs the same however many are delivered.
+/// `due_at` of a waiting delivery is when it may be attempted next. Until `claimed_until` it is a worker's; one that
+/// dies leaves it to the others after that. A claim touches no index. `claim` counts claims, so that one who was away
+/// for longer than its claim lasts can't settle what has been claimed by another since. Only waiting deliveries stand
+/// in the queue's index, so that looking for work costs the same however many are delivered.
 const OUTGOING: &str = "
 ALTER TABLE offer ADD COLUMN goals_enabled BOOLEAN NOT NULL DEFAULT TRUE;
 CREATE TABLE postback_endpoint (

@@ -17,6 +17,7 @@ use std::{
 };
 
 use tokio::{
+    runtime::Handle,
     sync::{Notify, mpsc, oneshot, watch},
     task::JoinSet,
 };
@@ -113,6 +114,19 @@ pub struct Envelope {
     reply: oneshot::Sender<Result<Answer, NotDecided>>,
 }
 
+/// An answer with the way back to whoever waits for it.
+pub type Told = (oneshot::Sender<Result<Answer, NotDecided>>, Result<Answer, NotDecided>);
+
+/// Hands out the answers of batches. To wake every sender from a writer's thread would cost more than the batch.
+async fn tell(mut batches: mpsc::UnboundedReceiver<Vec<Told>>) {
+    while let Some(batch) = batches.recv().await {
+        for (reply, answer) in batch {
+            // A sender that has hung up does not hear it; what is recorded stays recorded.
+            let _ = reply.send(answer);
+        }
+    }
+}
+
 /// The door. Cheap to clone; when the last one is dropped, the writers finish what waits and end.
 #[derive(Clone, Debug)]
 pub struct Ingest {
@@ -132,7 +146,12 @@ impl Ingest {
         let lanes = ledgers.into_iter().map(|ledger| {
             let (lane, waiting) = mpsc::channel(QUEUE_EVENTS_MAX);
             let writer = Writer::new(ledger, catalog.clone(), Arc::clone(clock), Arc::clone(deliveries_due));
-            writers.spawn(writer.run(waiting));
+            let (told, telling) = mpsc::unbounded_channel();
+            writers.spawn(tell(telling));
+            // On a thread of its own: among the tasks of all connections, each of a batch's statements would wait until
+            // those that have just been answered have had their turn.
+            let runtime = Handle::current();
+            writers.spawn_blocking(move || runtime.block_on(writer.run(waiting, told)));
             lane
         });
         let lanes = lanes.collect();

@@ -12,7 +12,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Answer, BATCH_EVENTS_MAX, Envelope, NotDecided, Submission};
+use super::{Answer, BATCH_EVENTS_MAX, Envelope, NotDecided, Submission, Told};
 use crate::{
     clock::{Clock, new_uuid},
     domain::{
@@ -62,7 +62,11 @@ impl Writer {
     }
 
     /// Writes until the door is closed and nothing waits any more.
-    pub async fn run(mut self, mut waiting: mpsc::Receiver<Envelope>) {
+    pub async fn run(
+        mut self,
+        mut waiting: mpsc::Receiver<Envelope>,
+        told: mpsc::UnboundedSender<Vec<Told>>,
+    ) {
         let mut taken = Vec::with_capacity(BATCH_EVENTS_MAX);
         while waiting.recv_many(&mut taken, BATCH_EVENTS_MAX).await > 0 {
             let (late, batch): (Vec<_>, Vec<_>) =
@@ -71,22 +75,22 @@ impl Writer {
                 answer(envelope, Err(NotDecided::Overloaded));
             }
             if !batch.is_empty() {
-                self.write(batch).await;
+                self.write(batch, &told).await;
             }
         }
         self.ledger.close().await;
     }
 
-    async fn write(&mut self, batch: Vec<Envelope>) {
+    async fn write(&mut self, batch: Vec<Envelope>, told: &mpsc::UnboundedSender<Vec<Told>>) {
         let started = Instant::now();
         let submissions: Vec<_> = batch.iter().map(|envelope| &envelope.submission).collect();
         match self.commit(&submissions).await {
             Ok(answers) => {
                 histogram!("countersign_batch_events").record(metrics::IntoF64::into_f64(count(batch.len())));
                 histogram!("countersign_batch_seconds").record(started.elapsed());
-                for (envelope, verdict) in batch.into_iter().zip(answers) {
-                    answer(envelope, Ok(verdict));
-                }
+                let replies = batch.into_iter().map(|envelope| envelope.reply);
+                // Whoever hands them out ends only after the last writer.
+                let _ = told.send(replies.zip(answers.into_iter().map(Ok)).collect());
             }
             // One event that can't be stored must not take the others with it.
             Err(StorageError::Conflict(_) | StorageError::Broken(_)) if batch.len() > 1 => {

@@ -34,7 +34,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The oldest SQLite without the fault by which resetting the write-ahead log could corrupt the file.
 const SQLITE_VERSION_MIN: (u32, u32, u32) = (3, 51, 3);
 
-/// How long the write-ahead log may become, in pages of 4 KiB, before writers are made to wait until it is carried over.
+/// How long the write-ahead log may become, in pages of 4 KiB, before writers have to wait until it is carried over.
 const WAL_PAGES_MAX: u32 = 20_000;
 
 /// How long a statement of a batch may take on PostgreSQL, so that a lock held by somebody else becomes an honest 503.
@@ -220,7 +220,7 @@ fn is_on_this_machine(host: &str) -> bool {
 fn guard_against_broken_transactions(options: &mut ConnectOptions) {
     options.map_sqlx_sqlite_before_acquire(|connection, _| {
         Box::pin(async move {
-            // A rollback that is still under way counts as a transaction, too: then one connection too many is made anew.
+            // A rollback that is still under way counts as a transaction too: then a connection is made in vain.
             Ok(!connection.is_in_transaction())
         })
     });

@@ -42,8 +42,8 @@ pub(super) async fn update(
     Ok(connection.execute_raw(statement(connection, sql, cells, after)).await?.rows_affected())
 }
 
-/// Runs a query that finds rows of these kinds; `{rows}` in it stands for the set, and `{after}` for one more parameter.
-/// Nothing is asked where the set is empty.
+/// Runs a query that finds rows of these kinds; `{rows}` in it stands for the set, and `{after}` for one more
+/// parameter. Nothing is asked where the set is empty.
 pub(super) async fn select(
     connection: &impl ConnectionTrait,
     kinds: &[Kind],

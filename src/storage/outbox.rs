@@ -144,7 +144,7 @@ impl Outbox {
         // Not min(): past what is claimed, the first in the order of the queue's index is all that is looked at.
         let sql = "SELECT k.endpoint, (SELECT d.due_at FROM delivery AS d
                 WHERE d.endpoint = k.endpoint AND d.state = 'waiting'
-                    AND (d.claimed_until IS NULL OR d.claimed_until < {after})
+                    AND (d.claimed_until IS NULL OR d.claimed_until <= {after})
                 ORDER BY d.due_at LIMIT 1) AS due_at
             FROM ({rows}) AS k";
         let mut due = Vec::new();
@@ -230,6 +230,7 @@ fn endpoint_cells(endpoints: &[EndpointId]) -> Cells {
     cells
 }
 
+/// Nothing is claimed of an endpoint that has been paused a moment ago.
 async fn claim(
     write: &Write,
     endpoint: &EndpointId,
@@ -241,7 +242,8 @@ async fn claim(
     let sql = format!(
         "WITH due AS (
             SELECT id FROM delivery WHERE endpoint = $1 AND state = 'waiting' AND due_at <= $2
-                AND (claimed_until IS NULL OR claimed_until < $2)
+                AND (claimed_until IS NULL OR claimed_until <= $2)
+                AND NOT EXISTS (SELECT 1 FROM endpoint_health AS h WHERE h.endpoint = $1 AND h.paused_at IS NOT NULL)
             ORDER BY due_at LIMIT $4 {}
         )
         UPDATE delivery SET claimed_until = $3, claim = claim + 1 FROM due

@@ -24,7 +24,8 @@ on_both_databases! {
         receiver.answer(Reply::Status(200));
         if !database.is_sqlite() {
             // Another process might still hold these claims: they are only taken over when their time is up.
-            database.execute("UPDATE delivery SET due_at = due_at - 60000 WHERE claimed_until IS NOT NULL").await;
+            let over = "UPDATE delivery SET claimed_until = claimed_until - 60000 WHERE claimed_until IS NOT NULL";
+            database.execute(over).await;
         }
         server.restart();
         settled(&server, "delivered", 20).await;

@@ -36,6 +36,7 @@ impl Stage {
         server.kill();
         let sealer = Sealer::derive(b"the secret of the integration tests");
         let storage = Storage::open(&database.url().parse().unwrap(), sealer).await.unwrap();
+        storage.pause_endpoint(&EndpointId::parse("pb").unwrap(), None).await.unwrap();
         let (outbox, rival) = (storage.open_outbox().await.unwrap(), storage.open_outbox().await.unwrap());
         Self { storage, outbox, rival, now: SystemClock.now() }
     }
