@@ -10,7 +10,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let done = cli::load_env_file().and_then(|()| {
-        tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(cli::run())
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let done = runtime.block_on(cli::run());
+        // Whoever still waits for a database that is away holds nothing that was acknowledged.
+        runtime.shutdown_background();
+        done
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,

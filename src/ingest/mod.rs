@@ -147,7 +147,8 @@ impl Ingest {
             let (lane, waiting) = mpsc::channel(QUEUE_EVENTS_MAX);
             let writer = Writer::new(ledger, catalog.clone(), Arc::clone(clock), Arc::clone(deliveries_due));
             let (told, telling) = mpsc::unbounded_channel();
-            writers.spawn(tell(telling));
+            // It ends with its writer.
+            tokio::spawn(tell(telling));
             // On a thread of its own: among the tasks of all connections, each of a batch's statements would wait until
             // those that have just been answered have had their turn.
             let runtime = Handle::current();

@@ -51,7 +51,12 @@ async fn a_full_queue_turns_away_at_once_and_keeps_what_waits() {
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(NOW));
     let catalog = watch::Sender::new(Arc::new(Catalog::default()));
     let (ingest, _writers) = Ingest::open(vec![ledger(&url).await], &catalog, &clock, &Arc::default());
-    // The writer has no turn before this test waits for something.
+    // The writer takes the first one, and then waits for the database, which somebody else is writing.
+    let mut first = Box::pin(ingest.submit(submission()));
+    assert!(poll!(&mut first).is_pending());
+    while ingest.waiting() > 0 {
+        tokio::task::yield_now().await;
+    }
     let mut waiting: Vec<_> = (0..QUEUE_EVENTS_MAX).map(|_| Box::pin(ingest.submit(submission()))).collect();
     for submitted in &mut waiting {
         assert!(poll!(submitted).is_pending());
@@ -59,6 +64,7 @@ async fn a_full_queue_turns_away_at_once_and_keeps_what_waits() {
     assert_eq!(ingest.waiting(), QUEUE_EVENTS_MAX);
     assert_eq!(ingest.submit(submission()).await.unwrap_err(), NotDecided::Overloaded);
     drop(held);
+    assert_eq!(first.await.unwrap().status, 401);
     for answered in join_all(waiting).await {
         assert_eq!(answered.unwrap().status, 401);
     }
