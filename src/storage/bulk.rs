@@ -18,17 +18,9 @@ pub(super) async fn insert(
     if cells.is_empty() {
         return Ok(());
     }
-    let backend = connection.get_database_backend();
     let names: Vec<_> = cells.columns.iter().map(|column| column.name).collect();
-    let sql = format!(
-        "INSERT INTO {table} ({}) {}",
-        names.join(", "),
-        backend::rows_source(backend, cells.columns)
-    );
-    connection
-        .execute_raw(Statement::from_sql_and_values(backend, sql, backend::rows_values(backend, cells)))
-        .await?;
-    Ok(())
+    let sql = format!("INSERT INTO {table} ({}) {{rows}}", names.join(", "));
+    update(connection, &sql, cells, None).await.map(drop)
 }
 
 /// Runs a statement that changes rows; `{rows}` in it stands for the set, and `{after}` for one more parameter. Gives
