@@ -3,7 +3,8 @@
 use std::{
     fs::{File, TryLockError},
     io::{Read, Seek, Write},
-    path::Path,
+    net::SocketAddr,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -14,17 +15,21 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     sync::{Notify, watch},
     task::JoinSet,
+    time::MissedTickBehavior,
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    clock::{Clock, SystemClock},
+    clock::{Clock, SystemClock, random},
     config::Settings,
+    configuration_file,
     delivery::{self, Engine, client::Client},
-    domain::{catalog::Catalog, ids::TokenId, sealed::Sealer, time::Timestamp, token::TokenDigester},
+    domain::{
+        catalog::Catalog, ids::TokenId, sealed::Sealer, secret::Secret, time::Timestamp, token::TokenDigester,
+    },
     http::{self, Edge},
     ingest::{Ingest, publish},
-    storage::{Ledger, Storage, StorageError},
+    storage::{Ledger, RollUp, Storage, StorageError},
     telemetry,
 };
 
@@ -34,8 +39,17 @@ const CATALOG_INTERVAL: Duration = Duration::from_millis(500);
 /// How often what has gathered in memory is written and what has gathered in tables is cleared.
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(30);
 
+/// How long the answer to a creation under an `Idempotency-Key` is kept, in milliseconds: a day.
+const SAVED_ANSWERS_MILLIS: i64 = 24 * 60 * 60 * 1000;
+
 /// How often the write-ahead log of an embedded database is carried over.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_millis(200);
+
+/// How often what has happened is rolled up for statistics.
+const ROLL_UP_INTERVAL: Duration = Duration::from_mins(1);
+
+/// How long the roll-up pauses after each slice while it catches up, so that it leaves the database to others.
+const ROLL_UP_PAUSE: Duration = Duration::from_millis(20);
 
 /// How long to wait before a database that is away is tried again at the start.
 const BOOT_RETRY: Duration = Duration::from_secs(1);
@@ -89,6 +103,7 @@ pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let edge = Arc::new(Edge {
         catalog: catalog.subscribe(),
+        ready_made: configuration_file::ready_made().clone(),
         ingest,
         storage: base.storage.clone(),
         digester: base.digester,
@@ -96,6 +111,9 @@ pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
         clock: Arc::clone(&clock),
         trusted_proxies: settings.trusted_proxies.clone(),
         rate_limit: settings.rate_limit,
+        setup_key: (!base.storage.has_users().await?).then(|| Secret::new(hex::encode(random::<16>()))),
+        countries: open_countries(settings)?,
+        public_url: settings.public_url.clone().unwrap_or_else(|| format!("http://{address}")),
         metrics: telemetry::metrics(),
     });
     let limits = http::Limits { connections: settings.connections_max, ..http::Limits::default() };
@@ -103,11 +121,11 @@ pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
     background.spawn(watch_catalog(base.storage.clone(), catalog));
     background.spawn(checkpoint(base.storage.clone()));
     background.spawn(keep_house(base.storage.clone(), Arc::clone(&edge)));
+    background.spawn(roll_up(base.storage.clone(), Arc::clone(&clock)));
     let server =
         tokio::spawn(http::serve(listener, http::router(Arc::clone(&edge)), limits, clock, stop.clone()));
-    let mut deliveries = tokio::spawn(engine.run(stop.clone()));
-    println!("listening on http://{address}");
-    tracing::info!(%address, database = %settings.database_url.shown(), "serving");
+    let mut deliveries = engine.start(stop.clone());
+    announce(address, settings, &edge);
     let failed = tokio::select! {
         biased;
         () = stop.cancelled() => None,
@@ -132,6 +150,19 @@ pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+fn announce(address: SocketAddr, settings: &Settings, edge: &Edge) {
+    println!("listening on http://{address}");
+    if let Some(key) = &edge.setup_key {
+        // Not a line of the log: whoever has this address becomes the admin.
+        eprintln!(
+            "nobody can sign in yet: create the first admin at {}/setup?key={}",
+            edge.public_url,
+            key.expose()
+        );
+    }
+    tracing::info!(%address, database = %settings.database_url.shown(), "serving");
 }
 
 /// Lets the writers commit what waits, and closes; but not for longer than a database that is away is waited for.
@@ -175,6 +206,13 @@ async fn wait_for_database(settings: &Settings, stop: &CancellationToken) -> any
             () = tokio::time::sleep(BOOT_RETRY) => {}
         }
     }
+}
+
+fn open_countries(settings: &Settings) -> anyhow::Result<Option<http::Countries>> {
+    let open = |file: &PathBuf| {
+        http::Countries::open(file).with_context(|| format!("COUNTERSIGN_GEOIP_DB: {}", file.display()))
+    };
+    settings.geoip_db.as_ref().map(open).transpose()
 }
 
 /// The engine that delivers outgoing postbacks.
@@ -261,12 +299,47 @@ async fn keep_house(storage: Storage, edge: Arc<Edge>) {
             if !uses.is_empty() {
                 storage.note_use(&uses).await?;
             }
+            storage.forget_answers(edge.clock.now().plus_millis(-SAVED_ANSWERS_MILLIS)).await?;
             storage.forget_strangers().await
         };
         if let Err(error) = done.await {
             tracing::warn!(%error, "housekeeping did not finish; it goes on next time");
         }
     }
+}
+
+/// Rolls up what has happened, for statistics.
+async fn roll_up(storage: Storage, clock: Arc<dyn Clock>) {
+    let mut interval = tokio::time::interval(ROLL_UP_INTERVAL);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        if let Err(error) = catch_up(&storage, &*clock).await {
+            tracing::warn!(%error, "the roll-up of statistics stopped; it goes on in a minute");
+        }
+    }
+}
+
+async fn catch_up(storage: &Storage, clock: &dyn Clock) -> Result<(), StorageError> {
+    loop {
+        match storage.roll_up(clock.now()).await? {
+            RollUp::Further { .. } => tokio::time::sleep(ROLL_UP_PAUSE).await,
+            RollUp::Done => break,
+            RollUp::Elsewhere => return Ok(()),
+            RollUp::ClockBehind { until } => {
+                tracing::warn!(
+                    rolled_up_until = %until,
+                    "the clock has been put back: once it is right, run `countersign stats rebuild`, because what is \
+                     recorded until then is missing from statistics"
+                );
+                return Ok(());
+            }
+        }
+    }
+    while storage.clear_forgotten_pages().await? {
+        tokio::time::sleep(ROLL_UP_PAUSE).await;
+    }
+    Ok(())
 }
 
 /// Takes the lock that allows one server per embedded database. It ends with the process, however that ends.

@@ -7,7 +7,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     num::NonZeroU32,
     os::unix::fs::OpenOptionsExt,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use clap::Args;
@@ -78,6 +78,9 @@ pub struct Given {
     #[arg(long, global = true, env = "COUNTERSIGN_DELIVERY_SCHEDULE")]
     #[arg(default_value = "0s 5s 1m 5m 30m 2h 5h 10h 24h until 8d")]
     delivery_schedule: String,
+    /// A database of addresses and countries in the format of `MaxMind`; read once, at the start.
+    #[arg(long, global = true, env = "COUNTERSIGN_GEOIP_DB")]
+    geoip_db: Option<PathBuf>,
     /// Writers on PostgreSQL, each with one connection. An embedded database always has one.
     #[arg(long, global = true, env = "COUNTERSIGN_WRITERS", default_value = "2")]
     writers: String,
@@ -119,6 +122,8 @@ pub struct Settings {
     pub delivery_schedule: RetrySchedule,
     /// Connections at once.
     pub connections_max: usize,
+    /// A database of addresses and countries.
+    pub geoip_db: Option<PathBuf>,
     /// Writers of the ledger.
     pub writers: usize,
 }
@@ -190,6 +195,7 @@ impl Given {
                 delivery_allow: delivery_allow?,
                 delivery_limits: delivery_limits?,
                 delivery_schedule: delivery_schedule?,
+                geoip_db: self.geoip_db.clone().filter(|file| !file.as_os_str().is_empty()),
                 log: self.log.clone(),
                 log_format: log_format?,
                 rate_limit: NonZeroU32::new(rate_limit?),

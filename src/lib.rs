@@ -13,7 +13,7 @@
 //! | [`delivery`] | outgoing postbacks: claimed, sent through a client that trusts no receiver, settled |
 //! | [`http`] | the edge: `/track/*`, `/click`, health and metrics |
 //! | [`cli`] | the commands, one file each |
-//! | [`configuration_file`] | the TOML file of `countersign apply` |
+//! | [`configuration_file`] | what is configured, as a TOML file or a request says it, and back |
 //! | [`config`] | settings from flags and the environment |
 //! | [`telemetry`] | log and metrics |
 //! | [`clock`] | the time and random bytes, for all who may ask |

@@ -10,7 +10,7 @@ use crate::database::{Place, Session};
 use crate::load::{self, Load, Measured, Span};
 use crate::process::Peer;
 use crate::report::{Figures, Workload};
-use crate::requests::{Clicks, FirstDeposits, Player, shuffle};
+use crate::requests::{Clicks, FirstDeposits, Player, Words, shuffle};
 use crate::server::Server;
 
 /// Few connections show the latency, many the throughput.
@@ -76,6 +76,8 @@ impl Bench<'_> {
         self.noop_click(round, load)?;
         self.noop_conversion(round, load)?;
         self.of_server(Workload::Conversion, round, load, Server::convert)?;
+        self.of_server(Workload::MvpConversion, round, load, Server::convert_in_mvp)?;
+        self.of_server(Workload::Conversion, round, load, Server::convert)?;
         self.noop_conversion(round, load)?;
         self.of_server(Workload::Decision, round, load, Server::approve)?;
         self.conversion_one_by_one(round, load)
@@ -107,7 +109,7 @@ impl Bench<'_> {
     }
 
     fn conversion_one_by_one(&mut self, round: usize, load: Load) -> Result<()> {
-        let deposits = FirstDeposits::once(std::mem::take(&mut self.players));
+        let deposits = FirstDeposits::once(std::mem::take(&mut self.players), Words::Own);
         let (measured, deposits) = load::run(self.one_by_one.address(), load, deposits)?;
         (_, self.players) = deposits.split();
         self.recorded_one_by_one += measured.successes;

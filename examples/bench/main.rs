@@ -9,6 +9,7 @@
 mod controls;
 mod database;
 mod deliveries;
+mod desk;
 mod ingest;
 mod load;
 mod preload;
@@ -27,7 +28,7 @@ use url::Url;
 
 use controls::Control;
 use database::{Engine, Place, remove_folder};
-use deliveries::Conversions;
+use deliveries::{Conversions, HANGS_FIRST};
 use load::Span;
 use preload::Size;
 use report::Figures;
@@ -54,6 +55,9 @@ struct Arguments {
     /// Compare an empty database with one that holds so many clicks and conversions, as in 5000000x1000000.
     #[arg(long, value_name = "CLICKSxCONVERSIONS")]
     preload: Option<Size>,
+    /// With how many clicks the desk is measured; a fifth of them have a conversion.
+    #[arg(long, value_name = "CLICKS", default_value = "5000000")]
+    desk: desk::Clicks,
     /// Exit with status 1 when a figure misses what it must reach.
     #[arg(long)]
     enforce: bool,
@@ -73,6 +77,8 @@ enum Part {
     Preload,
     /// Outgoing postbacks against the bare client, and beside an endpoint that hangs.
     Deliveries,
+    /// The manager's pages on a large database.
+    Desk,
 }
 
 fn main() -> ExitCode {
@@ -118,11 +124,14 @@ fn measure(arguments: &Arguments) -> Result<bool> {
     }
     if is_asked(Part::Deliveries) {
         let conversions = if arguments.quick {
-            Conversions { to_one: 2_000, to_each: 500 }
+            Conversions { to_one: 2_000, to_each: 500, hangs_first: Duration::ZERO }
         } else {
-            Conversions { to_one: 20_000, to_each: 5_000 }
+            Conversions { to_one: 20_000, to_each: 20_000, hangs_first: HANGS_FIRST }
         };
         deliveries::measure(&place, &server, rounds, conversions, &mut figures)?;
+    }
+    if is_asked(Part::Desk) && !(arguments.quick && arguments.only.is_none()) {
+        desk::measure(&place, &server, arguments.desk, &mut figures)?;
     }
     remove_folder(&place.folder)?;
     let kept = report::print(&figures, place.engine());

@@ -1,6 +1,7 @@
 //! The figures of a run, and the tables that they are printed as.
 
 mod deliveries;
+mod desk;
 
 use std::fmt;
 
@@ -8,6 +9,7 @@ use crate::database::{Engine, RowCounts};
 use crate::load::{Measured, as_float};
 
 pub(crate) use deliveries::{Delivered, Delivery};
+pub(crate) use desk::{Exported, Rendered};
 
 /// Above this share of its core the generator may be what was measured.
 const GENERATOR_SHARE_MAX: f64 = 0.95;
@@ -20,6 +22,7 @@ pub(crate) enum Workload {
     Click,
     NoopConversion,
     Conversion,
+    MvpConversion,
     ConversionOneByOne,
     Decision,
     ConversionOnEmpty,
@@ -27,11 +30,12 @@ pub(crate) enum Workload {
 }
 
 impl Workload {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::NoopClick,
         Self::Click,
         Self::NoopConversion,
         Self::Conversion,
+        Self::MvpConversion,
         Self::ConversionOneByOne,
         Self::Decision,
         Self::ConversionOnEmpty,
@@ -44,6 +48,7 @@ impl Workload {
             Self::Click => "/click",
             Self::NoopConversion => "control: no-op /track/conv",
             Self::Conversion => "/track/conv",
+            Self::MvpConversion => "/postback, the MVP dialect",
             Self::ConversionOneByOne => "control: one transaction each",
             Self::Decision => "/track/conv-change",
             Self::ConversionOnEmpty => "/track/conv, empty database",
@@ -65,6 +70,10 @@ pub(crate) struct Figures {
     taken: Vec<Figure>,
     /// Outgoing postbacks, run by run.
     pub(crate) deliveries: Vec<Delivered>,
+    /// The manager's pages.
+    pub(crate) desk: Vec<Rendered>,
+    /// The export of all conversions.
+    pub(crate) export: Option<Exported>,
     /// The server's peak memory at the end of its run.
     pub(crate) peak_memory_bytes: Option<u64>,
     /// What the server's database holds at the end; it agreed with the answers after every workload.
@@ -99,8 +108,8 @@ impl Figures {
     /// Each measured ratio with what it must reach and what is hoped for on this database.
     fn criteria(&self, engine: Engine) -> Vec<Criterion> {
         use Workload::{
-            Click, Conversion, ConversionOnEmpty, ConversionOnFilled, ConversionOneByOne, NoopClick,
-            NoopConversion,
+            Click, Conversion, ConversionOnEmpty, ConversionOnFilled, ConversionOneByOne, MvpConversion,
+            NoopClick, NoopConversion,
         };
         let sqlite = engine == Engine::Sqlite;
         let on = |on_sqlite, on_postgres| if sqlite { on_sqlite } else { on_postgres };
@@ -116,6 +125,11 @@ impl Figures {
                 "/track/conv against one transaction each, 256 connections",
                 rate([Conversion, ConversionOneByOne]),
                 on(Limits::at_least(8.0, 20.0), Limits::at_least(3.0, 5.0)),
+            ),
+            (
+                "the MVP dialect against /track/conv, 256 connections",
+                rate([MvpConversion, Conversion]),
+                Limits::at_least(0.9, 1.0),
             ),
             (
                 "/click against the no-op handler, 256 connections",
@@ -148,6 +162,11 @@ impl Figures {
                 self.delivery_memory(),
                 Limits::at_most(150.0, 150.0),
             ),
+            ("the slowest page of the desk, ms", self.slowest_page(), Limits::at_most(50.0, 50.0)),
+            ("the slowest page of the desk against sign-in", self.page_ratio(), Limits::at_most(20.0, 20.0)),
+            ("review with twice the conversions", self.doubling_ratio(), Limits::at_most(1.3, 1.0)),
+            ("a month's statistics, ms", self.statistics(), Limits::at_most(500.0, 500.0)),
+            ("peak memory while it exports all, MiB", self.export_memory(), Limits::at_most(150.0, 150.0)),
         ];
         let measured = rows.into_iter().filter_map(|(what, reached, limits)| Some((what, reached?, limits)));
         measured.map(|(what, reached, limits)| Criterion { what, reached, limits }).collect()
@@ -210,6 +229,7 @@ pub(crate) fn print(figures: &Figures, engine: Engine) -> bool {
         print_workloads(figures);
     }
     figures.print_deliveries();
+    figures.print_desk();
     if let Some(rows) = figures.rows {
         let RowCounts { clicks, pending, approved } = rows;
         println!(

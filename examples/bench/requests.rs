@@ -24,6 +24,12 @@ impl Player {
         Self { click_id: click_id.into(), deposit_cents: 1_000 + step }
     }
 
+    fn write_mvp_address(&self, out: &mut Vec<u8>) {
+        let (units, cents) = (self.deposit_cents / 100, self.deposit_cents % 100);
+        let click = &self.click_id;
+        append(out, format_args!("GET /postback/?clickid={click}&goal=dep&sum={units}.{cents:02}&ow=0"));
+    }
+
     fn write_query(&self, out: &mut Vec<u8>) {
         let (units, cents) = (self.deposit_cents / 100, self.deposit_cents % 100);
         append(
@@ -34,6 +40,15 @@ impl Player {
             ),
         );
     }
+}
+
+/// Which words a deposit is told in.
+#[derive(Clone, Copy)]
+pub(crate) enum Words {
+    /// `/track/conv`.
+    Own,
+    /// The dialect of MVP Project.
+    Mvp,
 }
 
 fn append(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
@@ -121,19 +136,20 @@ impl Requests for LearnedClicks {
 /// A first deposit of each player, in the order given.
 pub(crate) struct FirstDeposits {
     players: Vec<Player>,
+    words: Words,
     sent: usize,
     endless: bool,
 }
 
 impl FirstDeposits {
     /// Each player deposits once.
-    pub(crate) fn once(players: Vec<Player>) -> Self {
-        Self { players, sent: 0, endless: false }
+    pub(crate) fn once(players: Vec<Player>, words: Words) -> Self {
+        Self { players, words, sent: 0, endless: false }
     }
 
     /// The players deposit again and again; only for a peer that remembers nothing.
     pub(crate) fn endless(players: Vec<Player>) -> Self {
-        Self { players, sent: 0, endless: true }
+        Self { players, words: Words::Own, sent: 0, endless: true }
     }
 
     /// The players who have deposited, and those who have not.
@@ -152,8 +168,13 @@ impl Requests for FirstDeposits {
         }
         let Some(player) = self.players.get(self.sent) else { return false };
         self.sent += 1;
-        out.extend_from_slice(b"GET /track/conv?");
-        player.write_query(out);
+        match self.words {
+            Words::Own => {
+                out.extend_from_slice(b"GET /track/conv?");
+                player.write_query(out);
+            }
+            Words::Mvp => player.write_mvp_address(out),
+        }
         out.extend_from_slice(b" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
         true
     }

@@ -1,15 +1,17 @@
 //! The real server, set up for the bench, with the players that its workloads need and a count of what it
 //! must hold.
 
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
 use crate::database::{RowCounts, Scratch, Session};
 use crate::load::{self, Load, Measured, Requests, Span};
 use crate::process::Peer;
-use crate::requests::{Approvals, Clicks, FirstDeposits, LearnedClicks, Player, TOKEN, shuffle};
+use crate::requests::{Approvals, Clicks, FirstDeposits, LearnedClicks, Player, TOKEN, Words, shuffle};
 
 /// The players of the first run, which shows how many the next ones need.
 const PILOT_PLAYERS: usize = 20_000;
@@ -41,6 +43,26 @@ impl Server {
     /// Pauses or resumes a postback endpoint, as people do.
     pub(crate) fn switch_postback(binary: &Path, scratch: &Scratch, verb: &str, id: &str) -> Result<()> {
         run_to_end(command(binary, scratch).args(["postback", verb, id]))
+    }
+
+    /// Runs a command on a database, with something on its standard input, and gives what it printed.
+    pub(crate) fn run_command(
+        binary: &Path,
+        scratch: &Scratch,
+        words: &[&str],
+        input: &str,
+    ) -> Result<String> {
+        let mut child =
+            command(binary, scratch).args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        child.stdin.take().context("no standard input")?.write_all(input.as_bytes())?;
+        let output = child.wait_with_output()?;
+        ensure!(output.status.success(), "{words:?} ended with {}", output.status);
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
+        self.peer.address()
     }
 
     /// Starts the server on a database that is set up, and learns its speed from a first short run.
@@ -84,12 +106,21 @@ impl Server {
     /// `/track/conv`: fresh first deposits, in random order over clicks recorded before; enough of them are
     /// recorded first, which is not measured.
     pub(crate) fn convert(&mut self, load: Load) -> Result<Measured> {
+        self.deposit(load, Words::Own)
+    }
+
+    /// The same in the dialect of MVP Project.
+    pub(crate) fn convert_in_mvp(&mut self, load: Load) -> Result<Measured> {
+        self.deposit(load, Words::Mvp)
+    }
+
+    fn deposit(&mut self, load: Load, words: Words) -> Result<Measured> {
         if let Span::Window { warm_up, window } = load.span {
             let needed = self.fastest_per_second * SUPPLY_FACTOR * (warm_up + window).as_secs_f64();
             self.record_players(to_count(needed).saturating_sub(self.waiting.len()))?;
         }
         shuffle(&mut self.waiting);
-        let deposits = FirstDeposits::once(std::mem::take(&mut self.waiting));
+        let deposits = FirstDeposits::once(std::mem::take(&mut self.waiting), words);
         let (measured, deposits) = self.drive(load, deposits)?;
         let (mut depositors, waiting) = deposits.split();
         self.depositors.append(&mut depositors);
@@ -114,6 +145,10 @@ impl Server {
 
     pub(crate) fn peak_memory_bytes(&self) -> Result<u64> {
         self.peer.peak_memory_bytes()
+    }
+
+    pub(crate) fn cpu_time(&self) -> Result<Duration> {
+        self.peer.cpu_time()
     }
 
     /// What the database was seen to hold after the last workload.
@@ -172,6 +207,8 @@ id = "bench-offer"
 merchant = "bench-merchant"
 name = "Bench Slots"
 landing_url = "https://casino.example/?cid={{click_id}}&order_id={{custom2}}"
+spot = "bench-spot"
+currency = "EUR"
 "#
     )
 }

@@ -9,6 +9,12 @@ use sea_orm_migration::{prelude::*, sea_orm::DatabaseBackend};
 
 mod m0001_main_job;
 mod m0002_outgoing_postbacks;
+mod m0003_access;
+mod m0004_dialects;
+mod m0005_statistics;
+mod m0006_pixels;
+mod m0007_log;
+mod m0009_players;
 
 /// All migrations, in order.
 #[derive(Debug)]
@@ -17,7 +23,16 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_main_job::Migration), Box::new(m0002_outgoing_postbacks::Migration)]
+        vec![
+            Box::new(m0001_main_job::Migration),
+            Box::new(m0002_outgoing_postbacks::Migration),
+            Box::new(m0003_access::Migration),
+            Box::new(m0004_dialects::Migration),
+            Box::new(m0005_statistics::Migration),
+            Box::new(m0006_pixels::Migration),
+            Box::new(m0007_log::Migration),
+            Box::new(m0009_players::Migration),
+        ]
     }
 }
 

@@ -5,12 +5,12 @@ use std::path::Path;
 use anyhow::Context;
 use serde_json::json;
 
-use super::Output;
+use super::{Output, operator};
 use crate::{
     app::Base,
-    clock::{Clock, SystemClock, new_uuid, random},
+    clock::{Clock, SystemClock, new_uuid},
     config::Settings,
-    configuration_file,
+    configuration_file::{self, World},
     domain::ids::TokenId,
 };
 
@@ -21,8 +21,9 @@ pub(super) async fn run(settings: &Settings, path: &Path, output: Output) -> any
     let now = SystemClock.now();
     let catalog = base.storage.catalog().await?;
     let new_id = || TokenId::new(new_uuid(now));
-    let wanted = configuration_file::read(&text, &catalog, &base.digester, new_id).with_context(named)?;
-    let done = base.storage.configure(&wanted, now, random).await?;
+    let world = World { present: &catalog, digester: &base.digester, new_id: &new_id };
+    let wanted = configuration_file::read(&text, &world).with_context(named)?;
+    let done = base.storage.configure(&wanted, &operator(now), None).await?;
     output.list(
         &done,
         |it| json!({ "action": it.action.as_str(), "kind": it.kind, "id": it.id }),

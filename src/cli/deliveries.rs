@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::Output;
+use super::{Output, operator_audit};
 use crate::{
     app::Base,
     clock::{Clock, SystemClock},
@@ -44,11 +44,11 @@ pub(super) enum Command {
 
 #[derive(Args, Debug)]
 pub(super) struct Filter {
-    /// Only in this state: waiting, delivered, dead.
+    /// Only in this state: waiting, delivered, unconfirmed, dead, `too_late`.
     #[arg(long, value_parser = state)]
     status: Option<DeliveryState>,
-    /// Only to this postback endpoint.
-    #[arg(long, value_parser = |id: &str| EndpointId::parse(id))]
+    /// Only to this postback endpoint or pixel.
+    #[arg(long, visible_alias = "pixel", value_parser = |id: &str| EndpointId::parse(id))]
     postback: Option<EndpointId>,
     /// Only those owed since this time, in RFC 3339 or Unix seconds.
     #[arg(long, value_parser = time)]
@@ -64,8 +64,10 @@ impl Filter {
             ids: ids.iter().copied().map(DeliveryId::new).collect(),
             state: self.status,
             endpoint: self.postback,
+            conversion: None,
             since: self.since,
             until: self.until,
+            before: None,
         }
     }
 
@@ -75,7 +77,8 @@ impl Filter {
 }
 
 fn state(word: &str) -> Result<DeliveryState, String> {
-    DeliveryState::parse(word).ok_or_else(|| "give waiting, delivered or dead".to_owned())
+    DeliveryState::parse(word)
+        .ok_or_else(|| "give waiting, delivered, unconfirmed, dead or too_late".to_owned())
 }
 
 fn time(text: &str) -> Result<Timestamp, String> {
@@ -95,7 +98,8 @@ pub(super) async fn run(settings: &Settings, command: Command, output: Output) -
             if ids.is_empty() && filter.is_empty() {
                 bail!("say which: give ids, or a filter such as --status dead");
             }
-            let resent = base.storage.resend(&filter.of(&ids), SystemClock.now()).await?;
+            let audit = operator_audit(SystemClock.now(), "delivery.resend", "deliveries");
+            let resent = base.storage.resend(&filter.of(&ids), &audit).await?;
             if output.json {
                 println!("{}", json!({ "resent": resent }));
             } else {
@@ -118,8 +122,9 @@ async fn show(base: &Base, id: DeliveryId, output: Output) -> anyhow::Result<()>
         return Ok(());
     }
     println!("{}", line(&row));
+    let taken = if row.state == DeliveryState::Unconfirmed.as_str() { shown(row.state) } else { "delivered" };
     for attempt in &attempts {
-        println!("\n{}", told(attempt));
+        println!("\n{}", told(attempt, taken));
     }
     Ok(())
 }
@@ -127,15 +132,21 @@ async fn show(base: &Base, id: DeliveryId, output: Output) -> anyhow::Result<()>
 fn line(row: &DeliveryRow) -> String {
     let due = row.due_at.map_or_else(String::new, |at| format!("  next {at}"));
     let error = row.last_error.as_ref().map_or_else(String::new, |error| format!("  {error}"));
-    let DeliveryRow { id, postback, conversion, status, state, attempts, created_at, .. } = row;
+    let DeliveryRow { id, postback, conversion, status, attempts, created_at, .. } = row;
+    let state = shown(row.state);
     format!(
         "{id}  {state}  {postback}  {conversion} {status}  {attempts} attempts  owed {created_at}{due}{error}"
     )
 }
 
-/// An attempt for people.
-pub(super) fn told(attempt: &Attempt) -> String {
-    let result = attempt.error.as_deref().unwrap_or("delivered");
+/// A state for people.
+fn shown(state: &'static str) -> &'static str {
+    DeliveryState::parse(state).map_or(state, DeliveryState::shown)
+}
+
+/// An attempt for people; a word says what one without an error is.
+pub(super) fn told(attempt: &Attempt, otherwise: &str) -> String {
+    let result = attempt.error.as_deref().unwrap_or(otherwise);
     let status = attempt.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
     let answer = attempt.answer.as_deref().unwrap_or_default().escape_debug().to_string();
     format!(

@@ -7,7 +7,7 @@ use crate::{
     app::Base,
     config::Settings,
     domain::ids::{ClickId, MerchantId},
-    storage::{LogFilter, LogRow},
+    storage::{LogFilter, LogRow, Outcome},
 };
 
 #[derive(Args, Debug)]
@@ -28,13 +28,22 @@ pub(super) struct Filter {
 
 pub(super) async fn run(settings: &Settings, filter: &Filter, output: Output) -> anyhow::Result<()> {
     let base = Base::open(settings).await?;
-    let filter = LogFilter {
+    let wanted = LogFilter {
         merchant: filter.merchant.clone(),
-        outcome: filter.outcome.clone(),
+        outcome: filter.outcome.clone().map(Outcome::Is),
         click: filter.click.clone(),
-        limit: filter.limit,
+        ..LogFilter::default()
     };
-    let rows = base.storage.postback_log(&filter).await?;
+    let (mut rows, mut after) = (Vec::new(), None);
+    loop {
+        let missing = filter.limit.saturating_sub(u32::try_from(rows.len())?);
+        let page = base.storage.postback_log(&wanted, after, missing).await?;
+        rows.extend(page.rows);
+        after = page.next;
+        if after.is_none() || rows.len() >= usize::try_from(filter.limit)? {
+            break;
+        }
+    }
     output.list(&rows, |row| serde_json::json!(row), line);
     base.storage.close().await;
     Ok(())

@@ -1,11 +1,18 @@
 //! The commands: arguments in, one file each, text or JSON out.
 
+mod api_key;
 mod apply;
 mod deliveries;
+mod dialect;
+mod example;
+mod export_config;
 mod log;
 mod migrate;
+mod pixel;
 mod postback;
+mod stats;
 mod token;
+mod user;
 
 use std::path::PathBuf;
 
@@ -14,7 +21,10 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     app,
+    clock::{new_uuid, random},
     config::{Given, Settings},
+    domain::{access::Role, ids::RequestId, status::Actor, time::Timestamp},
+    storage::{AuditRow, Author},
     telemetry,
 };
 
@@ -42,15 +52,35 @@ enum Command {
         /// The configuration, in TOML.
         file: PathBuf,
     },
+    /// Write what is configured as a file that `apply` finds unchanged; to the standard output without one.
+    ExportConfig {
+        /// The file to write; it must not be there yet.
+        file: Option<PathBuf>,
+    },
     /// Merchants' verification tokens.
     #[command(subcommand)]
     Token(token::Command),
-    /// Outgoing postbacks: what was delivered, what waits, what was given up.
+    /// Users of the pages.
+    #[command(subcommand)]
+    User(user::Command),
+    /// Keys with which programs use the API.
+    #[command(subcommand)]
+    ApiKey(api_key::Command),
+    /// Outgoing postbacks and events for ad platforms: what was delivered, what waits, what was given up.
     #[command(subcommand)]
     Deliveries(deliveries::Command),
     /// Postback endpoints: how they fare, and whether they work.
     #[command(subcommand)]
     Postback(postback::Command),
+    /// Statistics.
+    #[command(subcommand)]
+    Stats(stats::Command),
+    /// Pixels at ad platforms: how they fare, whether they work, and what clicks lack.
+    #[command(subcommand)]
+    Pixel(pixel::Command),
+    /// How other senders word their postbacks.
+    #[command(subcommand)]
+    Dialect(dialect::Command),
     /// The newest postbacks that were received, with what came of them.
     Log(log::Filter),
 }
@@ -64,16 +94,26 @@ pub async fn run() -> anyhow::Result<()> {
     let settings = arguments.given.check()?;
     telemetry::start_log(&settings).map_err(|error| anyhow::anyhow!(error))?;
     let output = Output { json: arguments.json };
-    if !matches!(arguments.command, Command::Serve | Command::Migrate | Command::Apply { .. }) {
+    let needs_no_database = matches!(
+        arguments.command,
+        Command::Serve | Command::Migrate | Command::Apply { .. } | Command::Dialect(_)
+    );
+    if !needs_no_database {
         check_database_is_there(&settings)?;
     }
     match arguments.command {
         Command::Serve => app::serve(&settings).await,
         Command::Migrate => migrate::run(&settings).await,
         Command::Apply { file } => apply::run(&settings, &file, output).await,
+        Command::ExportConfig { file } => export_config::run(&settings, file.as_deref()).await,
         Command::Token(command) => token::run(&settings, command, output).await,
+        Command::User(command) => user::run(&settings, command, output).await,
+        Command::ApiKey(command) => api_key::run(&settings, command, output).await,
         Command::Deliveries(command) => deliveries::run(&settings, command, output).await,
         Command::Postback(command) => postback::run(&settings, command, output).await,
+        Command::Stats(command) => stats::run(&settings, &command, output).await,
+        Command::Pixel(command) => pixel::run(&settings, command, output).await,
+        Command::Dialect(command) => dialect::run(&settings, command, output).await,
         Command::Log(filter) => log::run(&settings, &filter, output).await,
     }
 }
@@ -87,6 +127,28 @@ fn check_database_is_there(settings: &Settings) -> anyhow::Result<()> {
             file.display()
         ),
         _ => Ok(()),
+    }
+}
+
+/// A role, as an argument.
+fn role(word: &str) -> Result<Role, String> {
+    Role::parse(word).ok_or_else(|| format!("`{word}` is none of viewer, manager, admin"))
+}
+
+/// An entry of the audit log for a command: whoever runs it is on this machine.
+fn operator_audit(now: Timestamp, action: &str, subject: &str) -> AuditRow {
+    operator(now).entry(action, subject)
+}
+
+/// Whoever runs a command.
+fn operator(now: Timestamp) -> Author {
+    Author {
+        actor: Actor::Operator,
+        address: "local".to_owned(),
+        request: RequestId::new(new_uuid(now)),
+        at: now,
+        fresh_id: new_uuid,
+        nonce: random,
     }
 }
 

@@ -1,31 +1,25 @@
 //! `countersign postback`
 
-use anyhow::{Context, bail};
+use std::sync::Arc;
+
+use anyhow::Context;
 use clap::Subcommand;
 use serde_json::json;
 
-use super::{Output, deliveries::told};
+use super::{Output, example, operator};
 use crate::{
     app::{Base, delivery_client},
-    clock::{Clock, SystemClock, new_uuid},
+    clock::{Clock, SystemClock},
     config::Settings,
     delivery,
     domain::{
         catalog::Catalog,
-        conversion::Conversion,
-        endpoint::PostbackEndpoint,
-        ids::{ClickId, ConversionId, DeliveryId, EndpointId, GoalAlias, MerchantId, OfferId},
-        money::Money,
-        outgoing::Facts,
-        params::Params,
+        endpoint::{Endpoint, PostbackEndpoint},
+        ids::EndpointId,
         status::Status,
         time::Timestamp,
     },
-    storage::{Attempt, EndpointHealth},
 };
-
-/// What marks an example wherever a receiver may look.
-const EXAMPLE: &str = "countersign-test";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -62,11 +56,11 @@ pub(super) async fn run(settings: &Settings, command: Command, output: Output) -
         Command::Test { id } => test(settings, named(id)?, &catalog, now, output).await?,
         Command::Pause { id } => {
             let why = "paused by hand".to_owned();
-            base.storage.pause_endpoint(&named(id)?.id, Some((now, why))).await?;
+            base.storage.pause_endpoint(&named(id)?.id, Some(why), &operator(now)).await?;
             println!("{id} is paused; its deliveries wait");
         }
         Command::Resume { id } => {
-            base.storage.pause_endpoint(&named(id)?.id, None).await?;
+            base.storage.pause_endpoint(&named(id)?.id, None, &operator(now)).await?;
             println!("{id} goes on with what waits");
         }
     }
@@ -78,12 +72,7 @@ async fn list(base: &Base, catalog: &Catalog, output: Output) -> anyhow::Result<
     let health = base.storage.endpoint_health().await?;
     let mut endpoints: Vec<_> = catalog.endpoints.values().flatten().collect();
     endpoints.sort_by(|one, other| one.id.cmp(&other.id));
-    let state = |endpoint: &PostbackEndpoint| match health.get(&endpoint.id) {
-        _ if !endpoint.active => "switched off".to_owned(),
-        Some(EndpointHealth { paused: Some((at, why)), .. }) => format!("paused since {at}: {why}"),
-        Some(EndpointHealth { failing_since: Some(at), .. }) => format!("failing since {at}"),
-        _ => "well".to_owned(),
-    };
+    let state = |it: &PostbackEndpoint| example::state(it.active, health.get(&it.id));
     output.list(
         &endpoints,
         |it| json!({ "id": it.id, "affiliate": it.affiliate, "offer": it.offer, "goal": it.goal, "state": state(it) }),
@@ -94,66 +83,19 @@ async fn list(base: &Base, catalog: &Catalog, output: Output) -> anyhow::Result<
 
 async fn test(
     settings: &Settings,
-    endpoint: &PostbackEndpoint,
+    endpoint: &Arc<PostbackEndpoint>,
     catalog: &Catalog,
     now: Timestamp,
     output: Output,
 ) -> anyhow::Result<()> {
-    let facts = example(endpoint, catalog, now)?;
-    let sent = delivery::send(&delivery_client(settings)?, endpoint, &facts, now).await;
-    let attempt = Attempt {
-        number: 1,
-        at: now,
-        request: sent.request,
-        status: sent.result.status,
-        answer: sent.answer,
-        error: sent.result.error,
-        duration_us: sent.duration_us,
+    let of = example::Of {
+        affiliate: Some(&endpoint.affiliate),
+        offer: endpoint.offer.as_ref(),
+        goal: endpoint.goal.as_ref(),
+        status: endpoint.statuses.first().copied().unwrap_or(Status::Approved),
     };
-    if output.json {
-        println!("{:#}", json!(attempt));
-    } else {
-        println!("{}", told(&attempt));
-    }
-    match attempt.error {
-        None => Ok(()),
-        Some(error) => bail!("the endpoint did not take it: {error}"),
-    }
-}
-
-/// A conversion that never was, and says so in its ids.
-fn example(endpoint: &PostbackEndpoint, catalog: &Catalog, now: Timestamp) -> anyhow::Result<Facts> {
-    let offer = endpoint
-        .offer
-        .as_ref()
-        .and_then(|id| catalog.offers.get(id))
-        .or_else(|| catalog.offers.values().next());
-    let example = |text| format!("{EXAMPLE}-{text}");
-    let mut click_params = Params::new();
-    for name in ["cl_id", "sub1", "user_id", "username"] {
-        click_params.push(name, example(name));
-    }
-    let conversion = Conversion {
-        id: ConversionId::new(new_uuid(now)),
-        click: ClickId::parse(&example("click"))?,
-        merchant: offer.map_or_else(|| MerchantId::parse(EXAMPLE), |offer| Ok(offer.merchant.clone()))?,
-        offer: offer.map_or_else(|| OfferId::parse(EXAMPLE), |offer| Ok(offer.id.clone()))?,
-        affiliate: endpoint.affiliate.clone(),
-        goal: endpoint.goal.clone().map_or_else(|| GoalAlias::parse("ftd"), Ok)?,
-        once: true,
-        status: Status::Approved,
-        steps: 1,
-        amount: Money::parse("100")?,
-        currency: catalog.currencies.find("EUR"),
-        revenue: None,
-        transaction: None,
-        suspected_duplicate: false,
-        created_at: now,
-        decided_at: Some(now),
-        event_time: None,
-        extra: Params::new(),
-    };
-    let status = endpoint.statuses.first().copied().unwrap_or(Status::Approved);
-    let delivery = DeliveryId::new(new_uuid(now));
-    Ok(Facts { delivery, conversion, click_params, status, reason: None, changed_at: now })
+    let facts = example::facts(&of, catalog, now)?;
+    let endpoint = Endpoint::Postback(Arc::clone(endpoint));
+    let sent = delivery::send(&delivery_client(settings)?, &endpoint, &facts, None, now).await;
+    example::report(sent, now, output)
 }

@@ -4,21 +4,18 @@ use clap::Subcommand;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::Output;
+use super::{Output, operator};
 use crate::{
     app::Base,
-    clock::{Clock, SystemClock, new_uuid, random},
+    clock::{Clock, SystemClock},
     config::Settings,
     domain::{
         ids::{MerchantId, TokenId},
         time::Timestamp,
         token::Token,
     },
-    storage::TokenSetting,
+    http::new_token,
 };
-
-/// How many random bytes a token has: 256 bits can't be guessed.
-const TOKEN_BYTES: usize = 32;
 
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 
@@ -54,18 +51,18 @@ pub(super) async fn run(settings: &Settings, command: Command, output: Output) -
     let now = SystemClock.now();
     match command {
         Command::Issue { merchant, label, days } => {
-            let plain = format!("cs_{}", hex::encode(random::<TOKEN_BYTES>()));
-            let id = TokenId::new(new_uuid(now));
+            let (plain, setting) = new_token(&base.digester, label, now);
+            let id = setting.id;
             let expires_at = days.map(|days| now.plus_millis(i64::from(days) * DAY_MILLIS));
-            let setting = TokenSetting { id, label, digest: base.digester.digest(&plain) };
-            base.storage.add_token(&merchant, &setting, now, expires_at).await?;
+            base.storage.add_token(&merchant, &setting, expires_at, &operator(now)).await?;
             if output.json {
                 let issued = json!({
-                    "id": id, "merchant": merchant, "label": setting.label, "token": plain, "expires_at": expires_at,
+                    "id": id, "merchant": merchant, "label": setting.label, "token": plain.expose(),
+                    "expires_at": expires_at,
                 });
                 println!("{issued:#}");
             } else {
-                println!("{plain}");
+                println!("{}", plain.expose());
             }
         }
         Command::List { merchant } => {
@@ -73,7 +70,7 @@ pub(super) async fn run(settings: &Settings, command: Command, output: Output) -
             output.list(&tokens, |token| as_json(token, now), |token| line(token, now));
         }
         Command::Revoke { id } => {
-            let token = base.storage.revoke_token(TokenId::new(id), now).await?;
+            let token = base.storage.revoke_token(TokenId::new(id), &operator(now)).await?;
             output.list(&[token], |token| as_json(token, now), |token| line(token, now));
         }
     }
@@ -81,17 +78,9 @@ pub(super) async fn run(settings: &Settings, command: Command, output: Output) -
     Ok(())
 }
 
-fn state(token: &Token, now: Timestamp) -> &'static str {
-    match token.revoked_at {
-        Some(_) => "revoked",
-        None if token.is_live(now) => "live",
-        None => "expired",
-    }
-}
-
 fn as_json(token: &Token, now: Timestamp) -> serde_json::Value {
     json!({
-        "id": token.id, "merchant": token.merchant, "label": token.label, "state": state(token, now),
+        "id": token.id, "merchant": token.merchant, "label": token.label, "state": token.state(now),
         "created_at": token.created_at, "last_used_at": token.last_used_at, "expires_at": token.expires_at,
         "revoked_at": token.revoked_at,
     })
@@ -99,6 +88,6 @@ fn as_json(token: &Token, now: Timestamp) -> serde_json::Value {
 
 fn line(token: &Token, now: Timestamp) -> String {
     let used = token.last_used_at.map_or("never".to_owned(), |at| at.to_string());
-    let (id, merchant, label, state) = (token.id, &token.merchant, &token.label, state(token, now));
+    let (id, merchant, label, state) = (token.id, &token.merchant, &token.label, token.state(now));
     format!("{id}  {merchant}  {label}  {state}  created {}  last used {used}", token.created_at)
 }

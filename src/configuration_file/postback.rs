@@ -7,6 +7,7 @@ use serde::{
     de::{MapAccess, Visitor},
 };
 use toml::Spanned;
+use utoipa::ToSchema;
 
 use super::{
     Mistake, Reader,
@@ -18,6 +19,7 @@ use crate::{
     delivery::client::own_header,
     domain::{
         endpoint::{BasicAuth, Method, PostbackEndpoint, SuccessRule},
+        hidden::{KEEP, whole_text, whole_url},
         ids::{AffiliateId, EndpointId, GoalAlias, OfferId},
         secret::Secret,
         status::Status,
@@ -29,46 +31,83 @@ use crate::{
 /// Headers by which a receiver tells a repetition and checks who sends.
 const SIGNATURE_HEADERS: [&str; 3] = ["webhook-id", "webhook-timestamp", "webhook-signature"];
 
-#[derive(Deserialize)]
+/// A postback endpoint: where an affiliate wants to be told, of what, and how. Fixed credentials within the URL, the
+/// parameters and the headers are shown as `{keep}`, which leaves them as they are.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct PostbackEntry {
+#[schema(as = Postback)]
+pub struct PostbackEntry {
+    /// A slug: 1 to 40 of `a-z 0-9 -`. It never changes.
     #[serde(deserialize_with = "endpoint_id")]
+    #[schema(value_type = String)]
     pub(super) id: Spanned<EndpointId>,
+    /// Whose it is.
     #[serde(deserialize_with = "affiliate_id")]
+    #[schema(value_type = String)]
     affiliate: Spanned<AffiliateId>,
+    /// Only conversions of this offer; without it of every offer.
     #[serde(default, deserialize_with = "optional_offer")]
+    #[schema(value_type = Option<String>)]
     offer: Option<Spanned<OfferId>>,
+    /// Only conversions of this goal; without it of every goal.
     #[serde(default, deserialize_with = "optional_goal")]
+    #[schema(value_type = Option<String>)]
     goal: Option<Spanned<GoalAlias>>,
+    /// Of which statuses it is told: `pending`, `approved`, `rejected`; `approved` by default.
     #[serde(default = "approved", deserialize_with = "told_statuses")]
+    #[schema(value_type = Vec<String>)]
     statuses: Vec<Status>,
+    /// `GET`, `POST_FORM` or `POST_JSON`.
     #[serde(default = "get", deserialize_with = "method")]
+    #[schema(value_type = String)]
     method: Method,
+    /// Where to, with macros.
+    #[schema(value_type = String)]
     url: Spanned<String>,
+    /// Parameters with macros: of the query, the form or the JSON object.
     #[serde(default)]
+    #[schema(value_type = BTreeMap<String, String>)]
     params: Pairs,
+    /// Headers with macros.
     #[serde(default)]
+    #[schema(value_type = BTreeMap<String, String>)]
     headers: Pairs,
+    /// HTTP Basic authentication.
+    #[schema(value_type = Option<BasicAuthEntry>)]
     basic_auth: Option<Spanned<BasicAuthEntry>>,
+    /// Signs JSON as Standard Webhooks do: `whsec_` and base64.
+    #[schema(value_type = Option<SecretEntry>)]
     signing_secret: Option<Spanned<SecretEntry>>,
+    /// What counts as told.
+    #[schema(value_type = Option<SuccessEntry>)]
     success: Option<Spanned<SuccessEntry>>,
+    /// Whether it is told of anything at all.
     #[serde(default = "yes")]
     active: bool,
 }
 
-#[derive(Deserialize)]
+/// Credentials for HTTP Basic authentication: a login and perhaps a password, or a token.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = BasicAuth)]
 struct BasicAuthEntry {
+    /// The user name.
     login: Option<SecretEntry>,
+    /// The password.
     password: Option<SecretEntry>,
+    /// A token, sent as a user name without a password.
     token: Option<SecretEntry>,
 }
 
-#[derive(Deserialize)]
+/// Which answers mean that a postback was taken.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Success)]
 struct SuccessEntry {
+    /// HTTP statuses, as in `200-299` or `200,204`.
     #[serde(default = "any_2xx")]
     statuses: String,
+    /// What the body must hold.
     #[serde(default)]
     body_contains: String,
 }
@@ -114,25 +153,38 @@ impl<'de> Deserialize<'de> for Pairs {
     }
 }
 
+impl PostbackEntry {
+    /// Whether credentials that are sent along stay as they are. A signing secret is not sent.
+    fn keeps_credentials(&self) -> bool {
+        let auth = self.basic_auth.iter().map(Spanned::get_ref);
+        let auth = auth.flat_map(|auth| [&auth.login, &auth.password, &auth.token]).flatten();
+        self.url.get_ref().contains(KEEP)
+            || self.params.0.iter().chain(&self.headers.0).any(|(_, text)| text.get_ref() == KEEP)
+            || auth.into_iter().any(|secret| matches!(secret, SecretEntry::Elsewhere(it) if it.keep))
+    }
+}
+
 impl Reader<'_> {
     pub(super) fn endpoint(&self, entry: &PostbackEntry, file: &File) -> Result<PostbackEndpoint, Mistake> {
-        self.check_references(entry, file)?;
+        self.check_affiliate(&entry.affiliate, "postback.affiliate", file)?;
+        if let Some(offer) = &entry.offer {
+            self.check_offer(offer, "postback.offer", file)?;
+        }
         self.check_headers(entry)?;
         if entry.statuses.is_empty() {
             let why =
                 "name at least one of pending, approved, rejected, or leave it out for approved".to_owned();
             return Err(self.mistake(entry.id.span(), "postback.statuses", why));
         }
-        let url = UrlTemplate::parse(entry.url.get_ref(), Vocabulary::Postback)
-            .map_err(|error| self.mistake(entry.url.span(), "postback.url", error.to_string()))?;
-        if url.has_credentials() {
-            let why = "credentials are kept safe as basic_auth = { login = \"…\", password = \"…\" }: write the URL \
-                       without them"
-                .to_owned();
-            return Err(self.mistake(entry.url.span(), "postback.url", why));
-        }
-        let signing_secret =
-            entry.signing_secret.as_ref().map(|secret| self.signing_secret(entry, secret)).transpose()?;
+        let present = self.world.present.endpoint(entry.id.get_ref()).map(|endpoint| &**endpoint);
+        let url = self.url(entry, present)?;
+        let pairs = |of: fn(&PostbackEndpoint) -> &[(String, TextTemplate)]| present.map_or(&[][..], of);
+        let signing_secret = entry
+            .signing_secret
+            .as_ref()
+            .map(|secret| self.endpoint_signing_secret(entry, secret, present))
+            .transpose()?;
+        let auth = entry.basic_auth.as_ref().map(|auth| self.basic_auth(auth, present)).transpose()?;
         Ok(PostbackEndpoint {
             id: entry.id.get_ref().clone(),
             affiliate: entry.affiliate.get_ref().clone(),
@@ -141,31 +193,69 @@ impl Reader<'_> {
             statuses: entry.statuses.iter().copied().collect(),
             method: entry.method,
             url,
-            params: self.templates(&entry.params, "postback.params")?,
-            headers: self.templates(&entry.headers, "postback.headers")?,
-            basic_auth: entry.basic_auth.as_ref().map(|auth| self.basic_auth(auth)).transpose()?,
+            params: self.templates(&entry.params, "postback.params", pairs(|it| &it.params))?,
+            headers: self.templates(&entry.headers, "postback.headers", pairs(|it| &it.headers))?,
+            basic_auth: auth,
             signing_secret,
             success: self.success(entry.success.as_ref())?,
             active: entry.active,
         })
     }
 
-    fn check_references(&self, entry: &PostbackEntry, file: &File) -> Result<(), Mistake> {
-        let affiliate = entry.affiliate.get_ref();
-        if !self.present.affiliates.contains_key(affiliate)
-            && !file.affiliate.iter().any(|it| it.id.get_ref() == affiliate)
-        {
-            let why = format!("there is no affiliate {affiliate}: add [[affiliate]] with this id");
-            return Err(self.mistake(entry.affiliate.span(), "postback.affiliate", why));
+    fn url(&self, entry: &PostbackEntry, present: Option<&PostbackEndpoint>) -> Result<UrlTemplate, Mistake> {
+        let mistake = |why: String| self.mistake(entry.url.span(), "postback.url", why);
+        let source = whole_url(entry.url.get_ref(), present.map(|it| it.url.source()));
+        let source = source.map_err(|error| mistake(error.to_string()))?;
+        let url =
+            UrlTemplate::parse(&source, Vocabulary::Postback).map_err(|error| mistake(error.to_string()))?;
+        if url.has_credentials() {
+            return Err(mistake(
+                "credentials are kept safe as basic_auth = { login = \"…\", password = \"…\" }: write the URL \
+                 without them"
+                    .to_owned(),
+            ));
         }
-        let Some(offer) = &entry.offer else { return Ok(()) };
-        let id = offer.get_ref();
-        if self.present.offers.contains_key(id) || file.offer.iter().any(|it| it.id.get_ref() == id) {
+        // What is kept was meant for the host that it has been sent to. Whoever only writes secrets must not get to
+        // read them by sending them elsewhere.
+        match present {
+            Some(present) if present.url.origin() != url.origin() && entry.keeps_credentials() => {
+                Err(mistake(format!(
+                    "the secrets that are kept belong to {}: write them anew for another host",
+                    present.url.origin()
+                )))
+            }
+            _ => Ok(url),
+        }
+    }
+
+    pub(super) fn check_affiliate(
+        &self,
+        affiliate: &Spanned<AffiliateId>,
+        key: &'static str,
+        file: &File,
+    ) -> Result<(), Mistake> {
+        let id = affiliate.get_ref();
+        let here = file.affiliate.iter().any(|it| it.id.get_ref() == id);
+        if here || self.world.present.affiliates.contains_key(id) {
             return Ok(());
         }
         let why =
-            format!("there is no offer {id}: add [[offer]] with this id, or leave it out for every offer");
-        Err(self.mistake(offer.span(), "postback.offer", why))
+            format!("there is no affiliate {id}: add it first, in a file as [[affiliate]] with this id");
+        Err(self.mistake(affiliate.span(), key, why))
+    }
+
+    pub(super) fn check_offer(
+        &self,
+        offer: &Spanned<OfferId>,
+        key: &'static str,
+        file: &File,
+    ) -> Result<(), Mistake> {
+        let id = offer.get_ref();
+        if self.world.present.offers.contains_key(id) || file.offer.iter().any(|it| it.id.get_ref() == id) {
+            return Ok(());
+        }
+        let why = format!("there is no offer {id}: add it first, in a file as [[offer]] with this id");
+        Err(self.mistake(offer.span(), key, why))
     }
 
     fn check_headers(&self, entry: &PostbackEntry) -> Result<(), Mistake> {
@@ -184,25 +274,41 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn templates(&self, pairs: &Pairs, key: &'static str) -> Result<Vec<(String, TextTemplate)>, Mistake> {
-        let parse = |(name, source): &(String, Spanned<String>)| {
-            TextTemplate::parse(source.get_ref(), Vocabulary::Postback)
+    fn templates(
+        &self,
+        pairs: &Pairs,
+        key: &'static str,
+        present: &[(String, TextTemplate)],
+    ) -> Result<Vec<(String, TextTemplate)>, Mistake> {
+        let parse = |(name, sent): &(String, Spanned<String>)| {
+            let mistake = |why: String| self.mistake(sent.span(), key, why);
+            let source =
+                whole_text(name, sent.get_ref(), present).map_err(|error| mistake(error.to_string()))?;
+            TextTemplate::parse(source, Vocabulary::Postback)
                 .map(|template| (name.clone(), template))
-                .map_err(|error| self.mistake(source.span(), key, format!("{name}: {error}")))
+                .map_err(|error| mistake(format!("{name}: {error}")))
         };
         pairs.0.iter().map(parse).collect()
     }
 
-    fn basic_auth(&self, entry: &Spanned<BasicAuthEntry>) -> Result<BasicAuth, Mistake> {
+    fn basic_auth(
+        &self,
+        entry: &Spanned<BasicAuthEntry>,
+        present: Option<&PostbackEndpoint>,
+    ) -> Result<BasicAuth, Mistake> {
         const KEY: &str = "postback.basic_auth";
-        let read = |secret: &SecretEntry| self.secret_text(secret, entry.span(), KEY);
+        let present = present.and_then(|endpoint| endpoint.basic_auth.as_ref());
+        let read = |secret: &SecretEntry, kept: Option<&Secret>| self.secret(secret, entry.span(), KEY, kept);
+        let kept_login = present.map(|auth| &auth.login);
+        let kept_password = present.and_then(|auth| auth.password.as_ref());
         match entry.get_ref() {
             BasicAuthEntry { login: Some(login), password, token: None } => Ok(BasicAuth {
-                login: Secret::new(read(login)?),
-                password: password.as_ref().map(read).transpose()?.map(Secret::new),
+                login: read(login, kept_login.filter(|_| kept_password.is_some() || password.is_none()))?,
+                password: password.as_ref().map(|password| read(password, kept_password)).transpose()?,
             }),
             BasicAuthEntry { login: None, password: None, token: Some(token) } => {
-                Ok(BasicAuth { login: Secret::new(read(token)?), password: None })
+                let kept = kept_login.filter(|_| kept_password.is_none());
+                Ok(BasicAuth { login: read(token, kept)?, password: None })
             }
             _ => {
                 let why = "give either login and password, or token".to_owned();
@@ -211,18 +317,21 @@ impl Reader<'_> {
         }
     }
 
-    fn signing_secret(
+    fn endpoint_signing_secret(
         &self,
         entry: &PostbackEntry,
         secret: &Spanned<SecretEntry>,
+        present: Option<&PostbackEndpoint>,
     ) -> Result<SigningSecret, Mistake> {
         const KEY: &str = "postback.signing_secret";
         if entry.method != Method::PostJson {
             let why = "only JSON is signed: set method = \"POST_JSON\", or leave it out".to_owned();
             return Err(self.mistake(secret.span(), KEY, why));
         }
-        let text = self.secret_text(secret.get_ref(), secret.span(), KEY)?;
-        SigningSecret::parse(&text).map_err(|error| self.mistake(secret.span(), KEY, error.to_string()))
+        let kept = present.and_then(|endpoint| endpoint.signing_secret.as_ref()).map(SigningSecret::expose);
+        let text = self.secret(secret.get_ref(), secret.span(), KEY, kept.as_ref())?;
+        SigningSecret::parse(text.expose())
+            .map_err(|error| self.mistake(secret.span(), KEY, error.to_string()))
     }
 
     fn success(&self, entry: Option<&Spanned<SuccessEntry>>) -> Result<SuccessRule, Mistake> {

@@ -28,9 +28,9 @@ const HEADERS_MAX: usize = 64;
 /// Bytes of all names and values of an answer's headers.
 const HEADER_BYTES_MAX: u32 = 16 * 1024;
 
-/// Connections kept open for the next delivery: as many as may be in flight to a host, for a short while,
+/// Connections kept open for the next delivery: as many as may ever be in flight to a host, for a short while,
 /// because a receiver's address is only looked up for a new connection.
-const IDLE_PER_HOST_MAX: usize = 8;
+const IDLE_PER_HOST_MAX: usize = 64;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Headers that frame or route a message: a postback's own must not contradict the client's.

@@ -32,4 +32,6 @@ pub struct ClickRequest {
     pub affiliate: AffiliateId,
     /// Every other parameter, kept with the click.
     pub params: Params,
+    /// Whether somebody has chosen the id, so that a click may have it already.
+    pub id_given: bool,
 }

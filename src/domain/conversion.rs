@@ -5,6 +5,7 @@ use super::{
     ids::{AffiliateId, ClickId, ConversionId, GoalAlias, MerchantId, OfferId, TransactionId},
     money::{Money, Multiplier},
     params::Params,
+    payout::Payout,
     status::Status,
     time::Timestamp,
 };
@@ -46,6 +47,8 @@ pub struct Conversion {
     pub decided_at: Option<Timestamp>,
     /// When it happened at the merchant, where that was told.
     pub event_time: Option<Timestamp>,
+    /// What we owe the affiliate for it, should it count.
+    pub payout: Option<Payout>,
     /// The parameters that came with it beyond the contract's. Empty where only the facts of the ledger were loaded.
     pub extra: Params,
 }

@@ -51,7 +51,7 @@ impl Serialize for CurrencyCode {
 }
 
 /// A currency that is known here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Currency {
     /// Its code.
     pub code: CurrencyCode,

@@ -6,19 +6,32 @@
 //! after the other and applying each one's changes to the working set, so that how events fall into batches never
 //! changes a result.
 
+mod changes;
+mod clicked;
+mod managed;
+
+use std::borrow::Cow;
+
 use super::{
     catalog::Catalog,
     click::{Click, ClickRequest},
     conversion::{Conversion, Revenue},
     goal::{Goal, GoalRole, StatusFlow},
-    ids::{ClickId, ConversionId, EndpointId, MerchantId, RequestId},
+    ids::{ClickId, ConversionId, MerchantId, RequestId},
     merchant::{Deal, Merchant},
-    params::Params,
+    payout::Payout,
+    player::PlayerNote,
     postback::{Intent, Postback},
     refusal::{Code, Refusal},
+    report::Report,
     status::{Actor, Decision, Status, StatusEvent},
     time::Timestamp,
     working_set::WorkingSet,
+};
+
+pub use self::{
+    changes::{Changes, NewClick, OwedDelivery, SystemMessage},
+    managed::{ManagerDecision, REASON_CHARS_MAX},
 };
 
 /// A fact that reached us. All of them come through one door and are decided here.
@@ -33,6 +46,10 @@ pub enum Event {
         /// What.
         postback: Postback,
     },
+    /// A manager decides.
+    Decision(ManagerDecision),
+    /// A sender reports in a dialect of its own.
+    Report(Report),
 }
 
 /// What an event gets from outside, so that deciding it needs neither clock nor chance.
@@ -55,6 +72,8 @@ pub enum Verdict {
         click: ClickId,
         /// The offer's landing URL, filled in.
         url: String,
+        /// Whether it was recorded before.
+        duplicate: bool,
     },
     /// The conversion stands as the sender wants it.
     Accepted {
@@ -80,85 +99,32 @@ pub enum Effect {
     Duplicate,
 }
 
-/// A click to be recorded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewClick {
-    /// The click.
-    pub click: Click,
-    /// The parameters that came with it.
-    pub params: Params,
-}
-
-/// What shall be written.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Changes {
-    /// Clicks to insert.
-    pub clicks: Vec<NewClick>,
-    /// Conversions to insert.
-    pub recorded: Vec<Conversion>,
-    /// Conversions that stood there pending, in their new state.
-    pub decided: Vec<Conversion>,
-    /// Steps of history to append.
-    pub history: Vec<StatusEvent>,
-    /// Deliveries that these steps owe.
-    pub deliveries: Vec<OwedDelivery>,
-}
-
-/// An endpoint that has to be told of one step in the history of a conversion.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OwedDelivery {
-    /// Who is told.
-    pub endpoint: EndpointId,
-    /// Of which conversion.
-    pub conversion: ConversionId,
-    /// Of which step of its history.
-    pub step: i32,
-}
-
-impl Changes {
-    /// Every conversion that is new or has changed.
-    pub fn conversions(&self) -> impl Iterator<Item = &Conversion> {
-        self.recorded.iter().chain(&self.decided)
-    }
-
-    /// Adds what the steps of this conversion owe.
-    fn owe_deliveries(&mut self, catalog: &Catalog, conversion: &Conversion) {
-        for event in &self.history {
-            let told = catalog.endpoints_told(conversion, event.to);
-            self.deliveries.extend(told.map(|endpoint| OwedDelivery {
-                endpoint: endpoint.id.clone(),
-                conversion: event.conversion,
-                step: event.step,
-            }));
-        }
-    }
-}
-
 /// Decides one event.
 pub fn decide(catalog: &Catalog, known: &WorkingSet, event: &Event, stamp: Stamp) -> (Verdict, Changes) {
-    match event {
-        Event::Click(request) => decide_click(catalog, request, stamp),
-        Event::Postback { merchant, postback } => decide_postback(catalog, known, merchant, postback, stamp)
-            .unwrap_or_else(|refusal| (Verdict::Refused(refusal), Changes::default())),
+    if let Some((conversion, dry_run)) = settled(known, event) {
+        let conversion = Box::new(conversion.clone());
+        return (Verdict::Accepted { conversion, effect: Effect::Duplicate, dry_run }, Changes::default());
     }
+    let decided = match event {
+        Event::Click(request) => clicked::decide(catalog, known, request, stamp),
+        Event::Postback { merchant, postback } => decide_postback(catalog, known, merchant, postback, stamp),
+        Event::Decision(decision) => managed::decide(catalog, known, decision, stamp),
+        Event::Report(report) => report
+            .read(catalog, known, stamp.at)
+            .and_then(|(merchant, postback)| decide_postback(catalog, known, &merchant, &postback, stamp)),
+    };
+    decided.unwrap_or_else(|refusal| (Verdict::Refused(refusal), Changes::default()))
 }
 
-fn decide_click(catalog: &Catalog, request: &ClickRequest, stamp: Stamp) -> (Verdict, Changes) {
-    let offer = match catalog.open_offer(&request.offer, &request.affiliate) {
-        Ok(offer) => offer,
-        Err(refusal) => return (Verdict::Refused(refusal), Changes::default()),
+/// The conversion that a request, which is processed again, has led to before, whatever has become of it since; and
+/// whether the request is only tried.
+fn settled<'a>(known: &'a WorkingSet, event: &Event) -> Option<(&'a Conversion, bool)> {
+    let (request, dry_run) = match event {
+        Event::Postback { postback, .. } => (postback.repeats?, postback.dry_run),
+        Event::Report(report) => report.repetition.map(|before| (before.request, before.dry_run))?,
+        Event::Click(_) | Event::Decision(_) => return None,
     };
-    let click = Click {
-        id: request.id.clone(),
-        offer: request.offer.clone(),
-        affiliate: request.affiliate.clone(),
-        merchant: offer.merchant.clone(),
-        at: stamp.at,
-    };
-    let url = offer.landing_address(&request.affiliate, &request.params, Some(&click.id));
-    let verdict = Verdict::Clicked { click: click.id.clone(), url };
-    let new = NewClick { click, params: request.params.clone() };
-    (verdict, Changes { clicks: vec![new], ..Changes::default() })
+    known.led_to(request).map(|conversion| (conversion, dry_run))
 }
 
 fn decide_postback(
@@ -177,7 +143,8 @@ fn decide_postback(
             "No click of yours has this id: send the `click_id` exactly as the landing page received it.";
         return Err(Refusal::of(Code::ClickNotFound, "click_id", detail));
     };
-    let case = Case { known, merchant, goal, click, postback, stamp };
+    let payout = catalog.offers.get(&click.offer).and_then(|offer| offer.payout(&goal.alias));
+    let case = Case { known, merchant, goal, click, payout, postback, stamp };
     let (conversion, effect, mut changes) = match postback.intent {
         Intent::Record(status) => case.record(status)?,
         Intent::Decide(decision) => {
@@ -198,9 +165,34 @@ fn decide_postback(
         }
     };
     changes.owe_deliveries(catalog, &conversion);
+    if effect != Effect::Duplicate {
+        changes.players.extend(PlayerNote::of(&click.id, &postback.extra));
+    }
+    if effect == Effect::Recorded {
+        changes.messages.extend(system_message(catalog, goal, &conversion));
+    }
+    changes.repeated.extend(postback.repeats.map(|request| (request, conversion.id)));
     let dry_run = postback.dry_run;
     let verdict = Verdict::Accepted { conversion: Box::new(conversion), effect, dry_run };
     Ok((verdict, if dry_run { Changes::default() } else { changes }))
+}
+
+/// What the goal says on the player's card, if it says anything.
+fn system_message(catalog: &Catalog, goal: &Goal, conversion: &Conversion) -> Option<SystemMessage> {
+    let note = PlayerNote::of(&conversion.click, &conversion.extra);
+    let minor_unit = conversion.currency.map_or(0, |currency| currency.minor_unit);
+    let text = goal.message.as_ref()?.render_text(|name| {
+        let value = match name {
+            "sum" => Some(conversion.amount.display(minor_unit).to_string()),
+            "player_id" => note.as_ref().and_then(|note| note.player_id.as_ref()).map(ToString::to_string),
+            _ => {
+                catalog.affiliates.get(&conversion.affiliate).and_then(|affiliate| affiliate.manager.clone())
+            }
+        };
+        value.map(Cow::Owned)
+    });
+    let (click, goal) = (conversion.click.clone(), conversion.goal.clone());
+    Some(SystemMessage { click, conversion: conversion.id, goal, text })
 }
 
 type Outcome = (Conversion, Effect, Changes);
@@ -211,6 +203,7 @@ struct Case<'a> {
     merchant: &'a Merchant,
     goal: &'a Goal,
     click: &'a Click,
+    payout: Option<Payout>,
     postback: &'a Postback,
     stamp: Stamp,
 }
@@ -350,6 +343,7 @@ impl Case<'_> {
             created_at: self.stamp.at,
             decided_at: (status != Status::Pending).then_some(self.stamp.at),
             event_time: self.postback.event_time,
+            payout: self.payout,
             extra: self.postback.extra.clone(),
         }
     }

@@ -1,41 +1,88 @@
 //! Postback endpoints: where affiliates want to be told, of what, and how.
 
-use std::{collections::BTreeSet, ops::RangeInclusive};
+use std::{collections::BTreeSet, ops::RangeInclusive, sync::Arc};
+
+use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use super::{
     conversion::Conversion,
     goal::stored_words,
+    hidden::{shown_pairs, shown_url},
     ids::{AffiliateId, EndpointId, GoalAlias, OfferId},
+    pixel::Pixel,
     secret::Secret,
     status::Status,
     template::{TextTemplate, UrlTemplate},
     webhook::SigningSecret,
 };
 
-/// Where an affiliate wants to be told, of what, and how.
+/// Where conversions are told, of either kind. Both have ids of one kind, fare alike, and get deliveries alike.
 #[derive(Clone, Debug)]
+pub enum Endpoint {
+    /// An affiliate's tracker.
+    Postback(Arc<PostbackEndpoint>),
+    /// An ad platform.
+    Pixel(Arc<Pixel>),
+}
+
+impl Endpoint {
+    /// Its id.
+    pub fn id(&self) -> &EndpointId {
+        match self {
+            Self::Postback(postback) => &postback.id,
+            Self::Pixel(pixel) => &pixel.id,
+        }
+    }
+
+    /// Whether it is told of anything at all.
+    pub fn is_active(&self) -> bool {
+        match self {
+            Self::Postback(postback) => postback.active,
+            Self::Pixel(pixel) => pixel.active,
+        }
+    }
+
+    /// An address at its host, with the path of requests or without.
+    pub fn address(&self) -> &str {
+        match self {
+            // A template has no macros in its host, so its source tells it.
+            Self::Postback(postback) => postback.url.source(),
+            Self::Pixel(pixel) => pixel.address(),
+        }
+    }
+}
+
+/// Where an affiliate wants to be told, of what, and how.
+#[derive(Clone, Debug, Serialize)]
 pub struct PostbackEndpoint {
     /// Its id.
     pub id: EndpointId,
     /// Whose it is.
     pub affiliate: AffiliateId,
     /// Only conversions of this offer; none for every offer.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub offer: Option<OfferId>,
     /// Only conversions of this goal; none for every goal.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub goal: Option<GoalAlias>,
     /// Only when a conversion gets one of these statuses.
     pub statuses: BTreeSet<Status>,
     /// How it is told.
     pub method: Method,
     /// Where to, with macros.
+    #[serde(serialize_with = "shown_url")]
     pub url: UrlTemplate,
     /// Parameters with macros: of the query, the form or the JSON object, by the method.
+    #[serde(serialize_with = "shown_pairs")]
     pub params: Vec<(String, TextTemplate)>,
     /// Headers with macros.
+    #[serde(serialize_with = "shown_pairs")]
     pub headers: Vec<(String, TextTemplate)>,
     /// HTTP Basic authentication.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub basic_auth: Option<BasicAuth>,
     /// Signs JSON as Standard Webhooks do.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub signing_secret: Option<SigningSecret>,
     /// What counts as told.
     pub success: SuccessRule,
@@ -50,6 +97,18 @@ pub struct BasicAuth {
     pub login: Secret,
     /// The password.
     pub password: Option<Secret>,
+}
+
+/// As it is configured: a login with its password, or a token.
+impl Serialize for BasicAuth {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry(if self.password.is_some() { "login" } else { "token" }, &self.login)?;
+        if let Some(password) = &self.password {
+            map.serialize_entry("password", password)?;
+        }
+        map.end()
+    }
 }
 
 /// How an endpoint is told.
@@ -78,9 +137,11 @@ impl PostbackEndpoint {
 }
 
 /// Which answers mean that the endpoint has taken a postback.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SuccessRule {
+    #[serde(skip)]
     statuses: Vec<RangeInclusive<u16>>,
+    #[serde(rename = "statuses")]
     source: String,
     /// What the body must hold; empty for anything.
     pub body_contains: String,

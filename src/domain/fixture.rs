@@ -1,6 +1,9 @@
 //! What the tests of the domain are played on: a small catalog, and postbacks written as text.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use uuid::Uuid;
 
@@ -10,7 +13,7 @@ use super::{
     currency::{Currencies, CurrencyCode},
     endpoint::{Method, PostbackEndpoint, SuccessRule},
     goal::{AmountRule, Goal, GoalRole, StatusFlow},
-    ids::{AffiliateId, ClickId, ConversionId, EndpointId, GoalAlias, MerchantId, OfferId},
+    ids::{AffiliateId, ClickId, ConversionId, EndpointId, GoalAlias, MerchantId, OfferId, SpotToken},
     merchant::{Deal, Merchant},
     money::{Money, Multiplier},
     params::Params,
@@ -27,7 +30,19 @@ pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_795_168_800_000);
 pub(crate) const SIGNING_SECRET: &str = "signing-secret";
 
 fn goal(alias: &str, once: bool, amount: AmountRule, status_flow: StatusFlow, role: GoalRole) -> Goal {
-    Goal { alias: GoalAlias::parse(alias).unwrap(), name: alias.to_owned(), once, amount, status_flow, role }
+    Goal {
+        alias: GoalAlias::parse(alias).unwrap(),
+        name: alias.to_owned(),
+        token: None,
+        once,
+        amount,
+        status_flow,
+        role,
+        show_sum: false,
+        show_count: false,
+        message: None,
+        events: BTreeMap::new(),
+    }
 }
 
 /// The built-in goals, and custom ones of every other kind.
@@ -60,6 +75,9 @@ fn merchant(id: &str) -> Merchant {
         require_signature: false,
         signing_secret: None,
         initial_statuses: BTreeSet::from([Status::Pending]),
+        dialect: None,
+        dialect_token: false,
+        dialect_initial_status: None,
         active: true,
         goals: goals(),
     }
@@ -100,23 +118,40 @@ fn offer(id: &str, merchant: &Merchant, active: bool) -> Offer {
         landing_url: UrlTemplate::parse(landing, Vocabulary::LandingUrl).unwrap(),
         active,
         goals_enabled: true,
+        spot: None,
+        currency: None,
+        account: None,
+        payouts: Vec::new(),
     }
 }
 
-/// Each merchant has one offer of its own name; `closed` is an offer of `acme` that takes no clicks. The
-/// affiliates are `lotus` and `orchid`.
+/// Each merchant has one offer of its own name; `closed` is an offer of `acme` that takes no clicks. The offers of
+/// `acme` and `old` have the spots `acme-spot`, of account 7 and in EUR, and `old-spot`. The affiliates are `lotus` and
+/// `orchid`.
 pub(crate) fn catalog() -> Catalog {
     let merchants = merchants();
+    let spotted = |offer: Offer| {
+        let (spot, account) = match offer.id.as_str() {
+            "acme" => ("acme-spot", Some(7)),
+            "old" => ("old-spot", None),
+            _ => return offer,
+        };
+        let currency = account.and_then(|_| CurrencyCode::parse("EUR"));
+        Offer { spot: SpotToken::parse(spot).ok(), account, currency, ..offer }
+    };
     let open = merchants.iter().map(|merchant| offer(merchant.id.as_str(), merchant, true));
-    let offers = open.chain([offer("closed", &merchants[0], false)]).map(|o| (o.id.clone(), o)).collect();
+    let offers = open.chain([offer("closed", &merchants[0], false)]).map(spotted);
+    let offers: HashMap<_, _> = offers.map(|o| (o.id.clone(), o)).collect();
+    let spots = offers.values().filter_map(|offer| Some((offer.spot.clone()?, offer.id.clone()))).collect();
     let affiliates = ["lotus", "orchid"].map(|id| {
         let id = AffiliateId::parse(id).unwrap();
-        (id.clone(), Affiliate { name: id.to_string(), id })
+        (id.clone(), Affiliate { name: id.to_string(), manager: None, id })
     });
     let extras = [("USDT", 6), ("BTC", 8)].map(|(code, places)| (CurrencyCode::parse(code).unwrap(), places));
     Catalog {
         affiliates: affiliates.into(),
         offers,
+        spots,
         currencies: Currencies::with_extras(extras),
         merchants: merchants.into_iter().map(|m| (m.id.clone(), Arc::new(m))).collect(),
         ..Catalog::default()
@@ -152,6 +187,7 @@ pub(crate) fn conversion() -> Conversion {
         created_at: NOW,
         decided_at: Some(NOW),
         event_time: None,
+        payout: None,
         extra: Params::new(),
     }
 }

@@ -1,26 +1,49 @@
 //! Goals are data: what a player can reach, how often, for what amount, and how it comes to count.
 
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
 use super::{
     ids::GoalAlias,
     money::{Money, SCALE},
+    pixel::{EventName, Platform},
+    template::TextTemplate,
 };
 
 /// A goal, built in or a merchant's own. The rules of `decide` read these fields and never the alias.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Goal {
     /// Its name in postbacks.
     pub alias: GoalAlias,
     /// Its name for people.
     pub name: String,
+    /// What a sender in a dialect calls it, where that is not its alias.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
     /// Whether a player reaches it at most once.
     pub once: bool,
     /// What amount goes with it.
     pub amount: AmountRule,
     /// How a conversion of it comes to count.
     pub status_flow: StatusFlow,
-    /// What it means for the player's money.
+    /// What it means for the player's money; not configured.
+    #[serde(skip)]
     pub role: GoalRole,
+    /// Whether statistics show the sum of its amounts in a column of its own.
+    pub show_sum: bool,
+    /// Whether statistics show in a column of its own how many there were.
+    pub show_count: bool,
+    /// What it says on the player's card when it arrives, with the macros `{sum}`, `{player_id}` and `{manager}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<TextTemplate>,
+    /// What ad platforms call it, where that was said; see [`super::pixel::Pixel::complete`].
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub events: BTreeMap<Platform, EventName>,
 }
+
+/// The built-in goal by which players register. Only statistics tell it from other events.
+pub const REGISTRATION: &str = "reg";
 
 /// What amount a goal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +115,12 @@ macro_rules! stored_words {
             /// Reads that word.
             pub fn parse(word: &str) -> Option<Self> {
                 match word { $($word => Some($value),)* _ => None }
+            }
+        }
+
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
             }
         }
     };

@@ -106,8 +106,27 @@ text_id!(
     OfferId, 40, "a slug: 1 to 40 of a-z 0-9 -", is_slug
 );
 text_id!(
-    /// A postback endpoint: where an affiliate wants to be told.
+    /// An endpoint: where conversions are told, an affiliate's tracker or an ad platform.
     EndpointId, 40, "a slug: 1 to 40 of a-z 0-9 -", is_slug
+);
+text_id!(
+    /// A dialect: how a sender's system words its postbacks.
+    DialectId, 40, "a slug: 1 to 40 of a-z 0-9 -", is_slug
+);
+text_id!(
+    /// The public token of an offer, by which senders of some dialects name it.
+    SpotToken, 64, "a spot: 1 to 64 of A-Z a-z 0-9 . _ -",
+    |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')
+);
+text_id!(
+    /// A player's id where the affiliate knows it from, such as a messenger.
+    UserId, 128, "a user id: 1 to 128 characters, none of them a control character",
+    |c| !c.is_control()
+);
+text_id!(
+    /// A player's id at the merchant.
+    PlayerId, 128, "a player id: 1 to 128 characters, none of them a control character",
+    |c| !c.is_control()
 );
 text_id!(
     /// The name of a goal in a postback.
@@ -124,6 +143,23 @@ text_id!(
     |c| !c.is_control()
 );
 
+text_id!(
+    /// The name under which a user signs in.
+    UserName, 64, "a user name: 1 to 64 of a-z 0-9 . _ @ -",
+    |c| is_slug(c) || matches!(c, '.' | '_' | '@')
+);
+text_id!(
+    /// What people call an API key.
+    ApiKeyName, 64, "a name of an API key: 1 to 64 of A-Z a-z 0-9 . _ -",
+    |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')
+);
+
+text_id!(
+    /// What a program calls a request that shall happen once, however often it is sent.
+    IdempotencyKey, 255, "an idempotency key: 1 to 255 printable ASCII characters",
+    |c| c.is_ascii_graphic() || c == ' '
+);
+
 uuid_id!(
     /// A conversion.
     ConversionId
@@ -133,12 +169,17 @@ uuid_id!(
     RequestId
 );
 uuid_id!(
-    /// One message to one postback endpoint, however often it is attempted.
+    /// One message to one endpoint, however often it is attempted.
     DeliveryId
 );
 uuid_id!(
     /// A merchant's token (not its secret text).
     TokenId
+);
+
+uuid_id!(
+    /// An API key (not its secret text).
+    ApiKeyId
 );
 
 #[cfg(test)]

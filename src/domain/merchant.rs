@@ -3,11 +3,14 @@
 use std::{collections::BTreeSet, net::IpAddr};
 
 use ipnet::IpNet;
+use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use super::{
+    catalog::Offer,
     currency::CurrencyCode,
+    dialect::Dialect,
     goal::{Goal, stored_words},
-    ids::{GoalAlias, MerchantId},
+    ids::{DialectId, GoalAlias, MerchantId},
     money::Multiplier,
     refusal::{Code, Refusal},
     secret::Secret,
@@ -52,17 +55,31 @@ impl Deal {
     }
 }
 
+/// As it is configured: the kind, and the multiplier beside it.
+impl Serialize for Deal {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("deal", &self.kind())?;
+        if let Some(multiplier) = self.multiplier() {
+            map.serialize_entry("revshare_multiplier", &multiplier.to_string())?;
+        }
+        map.end()
+    }
+}
+
 /// A merchant: its deal with us and what it may send.
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own in the configuration")]
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Merchant {
     /// Its id.
     pub id: MerchantId,
     /// Its name for people.
     pub name: String,
     /// What it owes us.
+    #[serde(flatten)]
     pub deal: Deal,
     /// The currencies that it may send; none means every known one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub currencies: Option<BTreeSet<CurrencyCode>>,
     /// The addresses that it may send from; empty means any.
     pub allowed_ips: Vec<IpNet>,
@@ -73,12 +90,22 @@ pub struct Merchant {
     /// Whether its postbacks must be signed.
     pub require_signature: bool,
     /// Under what they are signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub signing_secret: Option<Secret>,
     /// What a recording postback may set a two-phase goal to, beside `pending`.
     pub initial_statuses: BTreeSet<Status>,
+    /// The dialect that its systems speak, where it is not our own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dialect: Option<DialectId>,
+    /// Whether its postbacks need its token even in a dialect that knows none.
+    pub dialect_token: bool,
+    /// What a postback in a dialect sets a two-phase goal to where it does not say a status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dialect_initial_status: Option<Status>,
     /// Whether it may send at all.
     pub active: bool,
     /// Every goal that it can report: the built-in ones and its own.
+    #[serde(rename = "goal", skip_serializing_if = "Vec::is_empty")]
     pub goals: Vec<Goal>,
 }
 
@@ -88,9 +115,36 @@ impl Merchant {
         self.goals.iter().find(|goal| goal.alias == *alias)
     }
 
+    /// The goal that its own systems call this: by its token, or by its name.
+    pub fn goal_called(&self, word: &str) -> Option<&Goal> {
+        let by_token = self.goals.iter().find(|goal| goal.token.as_deref() == Some(word));
+        by_token.or_else(|| self.goals.iter().find(|goal| goal.alias.as_str() == word))
+    }
+
+    /// Whether it takes postbacks about this offer in this dialect without a token. Somebody must have said so: by
+    /// naming the dialect, or by giving the offer a spot, where the dialect speaks of spots.
+    pub fn takes_untokened(&self, dialect: &Dialect, offer: Option<&Offer>) -> bool {
+        let has_spot = offer.is_some_and(|offer| offer.spot.is_some());
+        !self.dialect_token
+            && !dialect.token_required
+            && (self.dialect.as_ref() == Some(&dialect.id) || (has_spot && dialect.knows_spots()))
+    }
+
     /// Whether a recording postback may ask for this status of a two-phase goal.
     pub fn allows_initially(&self, status: Status) -> bool {
         status == Status::Pending || self.initial_statuses.contains(&status)
+    }
+
+    /// Whether it may send now.
+    ///
+    /// # Errors
+    /// The refusal to answer with.
+    pub fn check_active(&self) -> Result<(), Refusal> {
+        if self.active {
+            return Ok(());
+        }
+        let detail = "This merchant is switched off: ask your affiliate manager to switch it on.";
+        Err(Refusal::new(Code::MerchantInactive, detail))
     }
 
     /// Whether it may send now, from this address.
@@ -98,10 +152,7 @@ impl Merchant {
     /// # Errors
     /// The refusal to answer with.
     pub fn admits(&self, address: IpAddr) -> Result<(), Refusal> {
-        if !self.active {
-            let detail = "This merchant is switched off: ask your affiliate manager to switch it on.";
-            return Err(Refusal::new(Code::MerchantInactive, detail));
-        }
+        self.check_active()?;
         if !self.allowed_ips.is_empty() && !self.allowed_ips.iter().any(|range| range.contains(&address)) {
             let detail = format!(
                 "Send from an allowed address, or ask your affiliate manager to allow {address} for this merchant."

@@ -1,6 +1,9 @@
 //! Money: exact, decimal, bounded.
 
-use std::fmt;
+use std::{
+    fmt,
+    ops::{AddAssign, Neg},
+};
 
 use rust_decimal::{Decimal, RoundingStrategy};
 
@@ -103,24 +106,78 @@ impl Money {
 
     /// As text with at least `places` decimal places and no superfluous zeros after them: `100.00`, `350.035`.
     pub fn display(self, places: u8) -> MoneyText {
-        MoneyText { money: self, places: usize::from(places.min(SCALE)) }
+        MoneyText { count: i128::from(self.0), places: usize::from(places.min(SCALE)) }
     }
 }
 
-/// [`Money`] on its way to text; see [`Money::display`].
+/// The sum of many amounts of one currency: exact, and without the bound of a single one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Total(i128);
+
+impl Total {
+    /// Nothing.
+    pub const ZERO: Self = Self(0);
+
+    /// Of whole units and of what is left over, in 10^-8 of a unit. A database sums the two apart, because the sum of
+    /// the counts themselves would not fit its integers.
+    pub const fn of(units: i64, parts: i64) -> Self {
+        Self(units as i128 * PER_UNIT as i128 + parts as i128)
+    }
+
+    /// Whole units, and what is left over in 10^-8 of a unit, of the same sign.
+    ///
+    /// # Panics
+    /// Never in a ledger: a total of 10^18 units has 10,000,000 of the largest amounts in it.
+    pub fn parts(self) -> (i64, i64) {
+        let part = |part: i128| i64::try_from(part).expect("a total stays below 9 * 10^18 units");
+        (part(self.0 / i128::from(PER_UNIT)), part(self.0 % i128::from(PER_UNIT)))
+    }
+
+    /// Whether it is zero.
+    pub const fn is_zero(self) -> bool {
+        self.0 == 0
+    }
+
+    /// As text, like [`Money::display`].
+    pub fn display(self, places: u8) -> MoneyText {
+        MoneyText { count: self.0, places: usize::from(places.min(SCALE)) }
+    }
+}
+
+impl AddAssign for Total {
+    fn add_assign(&mut self, other: Self) {
+        self.0 += other.0;
+    }
+}
+
+impl Neg for Total {
+    type Output = Self;
+
+    fn neg(self) -> Self {
+        Self(-self.0)
+    }
+}
+
+impl From<Money> for Total {
+    fn from(money: Money) -> Self {
+        Self(money.0.into())
+    }
+}
+
+/// [`Money`] or a [`Total`] on its way to text; see [`Money::display`].
 #[derive(Clone, Copy, Debug)]
 pub struct MoneyText {
-    money: Money,
+    count: i128,
     places: usize,
 }
 
 impl fmt::Display for MoneyText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.money.0.unsigned_abs();
-        let (whole, fraction) = (count / PER_UNIT.unsigned_abs(), count % PER_UNIT.unsigned_abs());
+        let (count, unit) = (self.count.unsigned_abs(), u128::from(PER_UNIT.unsigned_abs()));
+        let (whole, fraction) = (count / unit, count % unit);
         let digits = format!("{fraction:08}");
         let shown = digits.trim_end_matches('0').len().max(self.places);
-        let sign = if self.money.is_negative() { "-" } else { "" };
+        let sign = if self.count < 0 { "-" } else { "" };
         if shown == 0 { write!(f, "{sign}{whole}") } else { write!(f, "{sign}{whole}.{}", &digits[..shown]) }
     }
 }
@@ -234,6 +291,20 @@ mod tests {
     }
 
     #[test]
+    fn sums_are_exact_beyond_what_one_amount_can_be() {
+        let largest = Money::from_stored(MAX).unwrap();
+        let mut sum = Total::ZERO;
+        for _ in 0..1_000 {
+            sum += largest.into();
+        }
+        assert_eq!(sum.display(2).to_string(), "89999999999999.99999");
+        sum += -Total::from(largest);
+        assert_eq!(sum.display(2).to_string(), "89909999999999.99999001");
+        assert_eq!((-sum).display(0).to_string(), "-89909999999999.99999001");
+        assert_eq!(Total::ZERO.display(2).to_string(), "0.00");
+    }
+
+    #[test]
     fn a_multiplier_is_above_zero_and_at_most_one() {
         for text in ["0.35", "1", "1.0", "0.00000001"] {
             assert!(Multiplier::parse(text).is_ok(), "{text}");
@@ -254,6 +325,19 @@ mod tests {
             prop_assert_eq!(Money::parse(&serde_json::from_str::<String>(&json).unwrap()), Ok(money));
             prop_assert_eq!(Money::from_stored(money.stored()), Some(money));
             prop_assert_eq!(Money::parse(&money.decimal().to_string()), Ok(money));
+        }
+
+        #[test]
+        fn a_sum_of_parts_is_the_sum_of_amounts(counts in proptest::collection::vec(-MAX..=MAX, 0..50)) {
+            let (mut sum, mut units, mut rest) = (Total::ZERO, 0, 0);
+            for count in counts {
+                sum += Money(count).into();
+                units += count / PER_UNIT;
+                rest += count % PER_UNIT;
+            }
+            prop_assert_eq!(Total::of(units, rest), sum);
+            let (units, rest) = sum.parts();
+            prop_assert_eq!(Total::of(units, rest), sum);
         }
 
         #[test]

@@ -3,13 +3,12 @@
 use std::borrow::Cow;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
-use url::{Position, Url};
 
 use super::{
     conversion::Conversion,
     endpoint::{BasicAuth, Method, PostbackEndpoint},
+    hidden::{fixed_in_query, is_fixed, sounds_secret},
     ids::DeliveryId,
     params::Params,
     secret::Secret,
@@ -27,6 +26,10 @@ pub struct Facts {
     pub conversion: Conversion,
     /// The parameters that the click came with.
     pub click_params: Params,
+    /// The player's id at the merchant, as it was last told.
+    pub player_id: Option<String>,
+    /// When the click was.
+    pub clicked_at: Timestamp,
     /// The status that is told.
     pub status: Status,
     /// Why it got it.
@@ -54,19 +57,29 @@ impl Facts {
             "amount" | "sum" => owned(c.amount.display(minor_unit).to_string()),
             "currency" => c.currency.and_then(|currency| owned(currency.code.to_string())),
             "revenue" => c.revenue.and_then(|revenue| owned(revenue.money.display(minor_unit).to_string())),
+            "payout" => {
+                c.payout.map(|payout| payout.display().to_string().into()).or_else(|| self.of_params(name))
+            }
+            "payout_currency" => c.payout.and_then(|payout| owned(payout.currency.code.to_string())),
             "merchant" => Some(c.merchant.as_str().into()),
             "offer" => Some(c.offer.as_str().into()),
             "affiliate" => Some(c.affiliate.as_str().into()),
             "reason" => self.reason.as_deref().map(Cow::Borrowed),
             "event_time" => owned(self.event_time().to_string()),
             "event_time_unix" => owned(self.event_time().seconds().to_string()),
-            "player_id" => self.of_merchant(["player_id", "playerid"]),
-            "geo" => self.of_merchant(["geo", "country"]),
-            _ => {
-                let name = name.strip_prefix("params__").unwrap_or(name);
-                self.click_params.given(name).or_else(|| c.extra.given(name)).map(Cow::Borrowed)
+            "player_id" => {
+                let known = self.player_id.as_deref().map(Cow::Borrowed);
+                known.or_else(|| self.of_merchant(["player_id", "playerid"]))
             }
+            "geo" => self.of_merchant(["geo", "country"]),
+            _ => self.of_params(name.strip_prefix("params__").unwrap_or(name)),
         }
+    }
+
+    /// What the click, or else the merchant, says under this name.
+    fn of_params(&self, name: &str) -> Option<Cow<'_, str>> {
+        let given = self.click_params.given(name).or_else(|| self.conversion.extra.given(name));
+        given.map(Cow::Borrowed)
     }
 
     /// What the merchant says under one of these names, or else what the click says.
@@ -76,7 +89,8 @@ impl Facts {
         given.find_map(|value| value).map(Cow::Borrowed)
     }
 
-    fn event_time(&self) -> Timestamp {
+    /// When it happened, as far as anybody knows.
+    pub fn event_time(&self) -> Timestamp {
         self.conversion.event_time.unwrap_or(self.conversion.created_at)
     }
 
@@ -144,29 +158,53 @@ impl Message {
             headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
             headers.push((name.clone(), template.render_header(|name| facts.value(name))));
         }
-        let concealed: Vec<_> = params.iter().map(|(name, value)| (*name, concealed(name, value))).collect();
+        let concealed = || params.iter().map(|(name, value)| (*name, concealed(name, value).to_owned()));
+        let shown_body = content.as_ref().and_then(|_| {
+            self::content(endpoint.method, &concealed().collect::<Vec<_>>(), facts).map(|(_, body)| body)
+        });
         Self {
             method: endpoint.method,
             url,
             headers,
-            shown_body: self::content(endpoint.method, &concealed, facts).map(|(_, body)| body),
+            shown_body,
             body: content.map(|(_, body)| body),
             basic_auth: endpoint.basic_auth.clone(),
             secrets: secrets(endpoint),
         }
     }
 
+    /// A request of a shape that is not configured. What people see of it lacks these secrets, wherever they stand.
+    pub fn fixed(
+        method: Method,
+        url: String,
+        headers: Vec<(String, String)>,
+        body: Option<String>,
+        secrets: &[&Secret],
+    ) -> Self {
+        let in_forms = |secret: &str| form_body([("", secret)]).split_off(1);
+        let secrets = secrets.iter().flat_map(|secret| {
+            let plain = secret.expose();
+            [plain.to_owned(), in_forms(plain)]
+        });
+        let shown_body = body.clone();
+        Self { method, url, headers, body, basic_auth: None, shown_body, secrets: secrets.collect() }
+    }
+
     /// The request for people, without credentials: those of Basic authentication, and whatever stands under a name
     /// that sounds like one.
     pub fn shown(&self) -> String {
         let verb = if self.method == Method::Get { "GET" } else { "POST" };
-        let mut lines = vec![format!("{verb} {}", shown_url(&self.url))];
-        lines.extend(self.basic_auth.iter().map(|_| format!("authorization: {REDACTED}")));
-        let headers = self.headers.iter();
-        lines.extend(headers.map(|(name, value)| format!("{name}: {}", concealed(name, value))));
-        lines.push(String::new());
-        lines.extend(self.shown_body.clone());
-        self.without_secrets(lines.join("\n"))
+        let mut shown = format!("{verb} {}\n", shown_url(&self.url));
+        if self.basic_auth.is_some() {
+            shown.extend(["authorization: ", REDACTED, "\n"]);
+        }
+        for (name, value) in &self.headers {
+            shown.extend([name, ": ", concealed(name, value), "\n"]);
+        }
+        if let Some(body) = &self.shown_body {
+            shown.extend(["\n", body]);
+        }
+        self.without_secrets(shown)
     }
 
     /// A text without the configured secrets, wherever they stand in it: receivers echo what they are sent.
@@ -210,12 +248,10 @@ fn secrets(endpoint: &PostbackEndpoint) -> Vec<String> {
         // A token stands alone, as the user name; a user name beside a password is no secret.
         secrets.push(if password.is_some() { password_text } else { login.expose() }.to_owned());
     }
-    let source = endpoint.url.source();
-    let query = source.split_once('?').map_or("", |(_, query)| query.split('#').next().unwrap_or_default());
-    let in_url = query.split('&').filter_map(|pair| pair.split_once('='));
     let named = endpoint.params.iter().chain(&endpoint.headers);
-    let named = named.map(|(name, template)| (name.as_str(), template.source())).chain(in_url);
-    let fixed = named.filter(|(name, value)| sounds_secret(name) && !value.contains('{'));
+    let named = named.map(|(name, template)| (name.as_str(), template.source()));
+    let fixed =
+        named.filter(|(name, value)| is_fixed(name, value)).chain(fixed_in_query(endpoint.url.source()));
     for (_, value) in fixed {
         secrets.extend([value.to_owned(), form_body([("", value)]).split_off(1)]);
     }
@@ -223,26 +259,25 @@ fn secrets(endpoint: &PostbackEndpoint) -> Vec<String> {
     secrets
 }
 
-fn shown_url(text: &str) -> String {
-    let Ok(url) = Url::parse(text) else { return "[not a URL]".to_owned() };
-    let shown = url.query().unwrap_or_default().split('&').map(|pair| match pair.split_once('=') {
-        Some((name, value)) => format!("{name}={}", concealed(name, value)),
-        None => pair.to_owned(),
-    });
-    let query = if url.query().is_some() { "?" } else { "" };
-    format!("{}{query}{}", &url[..Position::AfterPath], shown.collect::<Vec<_>>().join("&"))
+/// The address with its secrets concealed, and without its fragment, which is never sent.
+fn shown_url(url: &str) -> String {
+    let sent = url.split('#').next().unwrap_or_default();
+    let Some((address, query)) = sent.split_once('?') else { return sent.to_owned() };
+    let mut shown = String::with_capacity(sent.len());
+    shown.push_str(address);
+    for (at, pair) in query.split('&').enumerate() {
+        shown.push(if at == 0 { '?' } else { '&' });
+        match pair.split_once('=') {
+            Some((name, _)) if sounds_secret(name) => shown.extend([name, "=", REDACTED]),
+            _ => shown.push_str(pair),
+        }
+    }
+    shown
 }
 
 /// The value for people.
-fn concealed(name: &str, value: &str) -> String {
-    if sounds_secret(name) { REDACTED } else { value }.to_owned()
-}
-
-fn sounds_secret(name: &str) -> bool {
-    let name = percent_decode_str(name).decode_utf8_lossy().to_ascii_lowercase();
-    let within = ["token", "secret", "password", "passwd", "auth", "cookie", "credential", "apikey"];
-    let at_end = ["key", "pwd", "pass"];
-    within.iter().any(|word| name.contains(word)) || at_end.iter().any(|word| name.ends_with(word))
+fn concealed<'v>(name: &str, value: &'v str) -> &'v str {
+    if sounds_secret(name) { REDACTED } else { value }
 }
 
 #[cfg(test)]

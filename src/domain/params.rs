@@ -17,6 +17,14 @@ impl Params {
         self.0.push((name.into(), value.into()));
     }
 
+    /// Gives this name this one value, where there is one.
+    pub fn set(&mut self, name: &str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.0.retain(|(known, _)| known != name);
+            self.push(name, value);
+        }
+    }
+
     /// The first value under this name, empty or not.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())

@@ -2,8 +2,8 @@
 
 use super::{
     currency::{Currencies, Currency, CurrencyCode},
-    goal::Goal,
-    ids::{ClickId, GoalAlias, TransactionId},
+    goal::{Goal, StatusFlow, stored_words},
+    ids::{ClickId, GoalAlias, RequestId, TransactionId},
     merchant::Merchant,
     money::{InvalidMoney, Money},
     params::Params,
@@ -23,7 +23,7 @@ pub const EXTRA_PARAMS_MAX: usize = 32;
 pub const EXTRA_PARAM_BYTES_MAX: usize = 1024;
 
 /// The parameters that mean something here; any other is kept with the conversion.
-const KNOWN: [&str; 14] = [
+pub(super) const KNOWN: [&str; 14] = [
     "click_id",
     "token",
     "goal_alias",
@@ -49,7 +49,14 @@ pub enum Operation {
     Decide,
     /// Record it if it is not there yet, and decide it.
     RecordAndDecide,
+    /// Whatever the status says, for senders that have one address for everything.
+    AsStatus,
 }
+
+stored_words!(Operation {
+    "record" => Self::Record, "decide" => Self::Decide, "record_and_decide" => Self::RecordAndDecide,
+    "as_status" => Self::AsStatus,
+});
 
 /// What shall be done with the conversion that a postback is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +67,15 @@ pub enum Intent {
     Decide(Decision),
     /// Record it if it is not there yet, and decide it.
     RecordAndDecide(Decision),
+}
+
+/// Whether a postback has to prove by its signature that it is the merchant's, where the merchant signs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// By one that was made about this time.
+    AskedAt(Timestamp),
+    /// It did when it first arrived.
+    Given,
 }
 
 /// A merchant's report, every parameter of it valid by itself.
@@ -83,6 +99,8 @@ pub struct Postback {
     pub dry_run: bool,
     /// Every other parameter.
     pub extra: Params,
+    /// The request that this is, where it arrived before and is processed again.
+    pub repeats: Option<RequestId>,
 }
 
 impl Postback {
@@ -97,39 +115,73 @@ impl Postback {
         params: &Params,
         now: Timestamp,
     ) -> Result<Self, Refusal> {
+        let proof = Proof::AskedAt(now);
+        Self::parse_translated(operation, merchant, currencies, params, params, now, proof)
+    }
+
+    /// The same for parameters that a dialect has put into our words; `sent` is what the sender signed.
+    ///
+    /// # Errors
+    /// The refusal to answer with.
+    pub fn parse_translated(
+        operation: Operation,
+        merchant: &Merchant,
+        currencies: &Currencies,
+        params: &Params,
+        sent: &Params,
+        now: Timestamp,
+        proof: Proof,
+    ) -> Result<Self, Refusal> {
         let click = click_id(params)?;
         let goal = goal(params, merchant)?;
         let amount = amount(params, goal, operation)?;
         let currency = currency(params, merchant, currencies)?;
         check_money(goal, amount, currency)?;
-        let intent = intent(params, operation)?;
+        let intent = intent(params, operation, goal, amount)?;
         let transaction = transaction_id(params)?;
         let event_time = event_time(params, now)?;
-        check_signature(params, merchant, now)?;
+        if let Proof::AskedAt(time) = proof {
+            check_signature(sent, merchant, time)?;
+        }
         let dry_run = dry_run(params)?;
         let extra = extra(params)?;
         let goal = goal.alias.clone();
-        Ok(Self { intent, click, goal, amount, currency, transaction, event_time, dry_run, extra })
+        let repeats = None;
+        Ok(Self { intent, click, goal, amount, currency, transaction, event_time, dry_run, extra, repeats })
+    }
+
+    /// Whether the signature of what was sent is right; nothing where there is none and none is asked for.
+    pub fn is_signed(merchant: &Merchant, sent: &Params, now: Timestamp) -> Option<bool> {
+        let asked = merchant.require_signature || sent.given("sig").is_some();
+        asked.then(|| check_signature(sent, merchant, now).is_ok())
     }
 }
 
 /// The value of a parameter that was given, with a placeholder refused.
 fn read<'a>(params: &'a Params, name: &str) -> Result<Option<&'a str>, Refusal> {
-    match params.given(name) {
-        Some(value) if is_unresolved_macro(value) => {
-            let detail =
-                format!("`{name}` is still the placeholder {value}: send the value that it stands for.");
-            Err(Refusal::of(Code::UnresolvedMacro, name, detail))
-        }
-        value => Ok(value),
+    params.given(name).map(|value| check_filled(name, value)).transpose()
+}
+
+/// Refuses a placeholder as the value of a parameter.
+pub(super) fn check_filled<'a>(name: &str, value: &'a str) -> Result<&'a str, Refusal> {
+    if !is_unresolved_macro(value) {
+        return Ok(value);
     }
+    let detail = format!("`{name}` is still the placeholder {value}: send the value that it stands for.");
+    Err(Refusal::of(Code::UnresolvedMacro, name, detail))
 }
 
 fn required<'a>(params: &'a Params, name: &str, what: &str) -> Result<&'a str, Refusal> {
-    read(params, name)?.ok_or_else(|| {
-        let detail = format!("Send `{name}`, {what}; it is missing or empty.");
-        Refusal::of(Code::MissingParameter, name, detail)
-    })
+    read(params, name)?.ok_or_else(|| missing(name, what))
+}
+
+fn missing(name: &str, what: &str) -> Refusal {
+    Refusal::of(Code::MissingParameter, name, format!("Send `{name}`, {what}; it is missing or empty."))
+}
+
+/// The refusal of a postback without a goal.
+pub(super) fn missing_goal() -> Refusal {
+    missing("goal_alias", "what the player did, as in ftd")
 }
 
 fn click_id(params: &Params) -> Result<ClickId, Refusal> {
@@ -141,7 +193,7 @@ fn click_id(params: &Params) -> Result<ClickId, Refusal> {
 }
 
 fn goal<'a>(params: &Params, merchant: &'a Merchant) -> Result<&'a Goal, Refusal> {
-    let text = required(params, "goal_alias", "what the player did, as in ftd")?;
+    let text = read(params, "goal_alias")?.ok_or_else(missing_goal)?;
     GoalAlias::parse(text).ok().and_then(|alias| merchant.goal(&alias)).ok_or_else(|| {
         let known: Vec<_> = merchant.goals.iter().map(|goal| goal.alias.as_str()).collect();
         let detail = format!("Send one of your goals as `goal_alias`: {}.", known.join(", "));
@@ -150,16 +202,19 @@ fn goal<'a>(params: &Params, merchant: &'a Merchant) -> Result<&'a Goal, Refusal
 }
 
 fn amount(params: &Params, goal: &Goal, operation: Operation) -> Result<Option<Money>, Refusal> {
-    let text = if operation != Operation::Decide && goal.amount.requires_amount() {
+    let may_decide = match operation {
+        Operation::Record | Operation::RecordAndDecide => false,
+        Operation::Decide => true,
+        // A decision without an amount is about what is recorded.
+        Operation::AsStatus => matches!(conv_status(params)?, Some(Status::Approved | Status::Rejected)),
+    };
+    let text = if !may_decide && goal.amount.requires_amount() {
         Some(required(params, "amount", "in units of `currency`, as in 100 or 99.50")?)
     } else {
         read(params, "amount")?
     };
     let Some(text) = text else { return Ok(None) };
-    let amount = Money::parse(text).map_err(|error| {
-        let code = if error == InvalidMoney::Precision { Code::AmountPrecision } else { Code::InvalidAmount };
-        Refusal::of(code, "amount", format!("Send a plain decimal as `amount`: {error}."))
-    })?;
+    let amount = parse_amount(text)?;
     match goal.amount.objection(amount) {
         Some(objection) => {
             let detail = format!("For the goal {}, `amount` must {objection}.", goal.alias);
@@ -167,6 +222,13 @@ fn amount(params: &Params, goal: &Goal, operation: Operation) -> Result<Option<M
         }
         None => Ok(Some(amount)),
     }
+}
+
+pub(super) fn parse_amount(text: &str) -> Result<Money, Refusal> {
+    Money::parse(text).map_err(|error| {
+        let code = if error == InvalidMoney::Precision { Code::AmountPrecision } else { Code::InvalidAmount };
+        Refusal::of(code, "amount", format!("Send a plain decimal as `amount`: {error}."))
+    })
 }
 
 fn currency(
@@ -206,10 +268,16 @@ fn check_money(goal: &Goal, amount: Option<Money>, currency: Option<Currency>) -
     Err(Refusal::of(Code::AmountPrecision, "amount", detail))
 }
 
-fn intent(params: &Params, operation: Operation) -> Result<Intent, Refusal> {
+fn intent(
+    params: &Params,
+    operation: Operation,
+    goal: &Goal,
+    amount: Option<Money>,
+) -> Result<Intent, Refusal> {
     let status = conv_status(params)?;
     let decision = match status {
         _ if operation == Operation::Record => return Ok(Intent::Record(status)),
+        _ if operation == Operation::AsStatus => return Ok(as_status(status, goal, amount)),
         Some(Status::Approved) => Decision::Approve,
         Some(Status::Rejected) => Decision::Reject,
         Some(Status::Pending) => {
@@ -223,8 +291,26 @@ fn intent(params: &Params, operation: Operation) -> Result<Intent, Refusal> {
     };
     Ok(match operation {
         Operation::RecordAndDecide => Intent::RecordAndDecide(decision),
-        Operation::Record | Operation::Decide => Intent::Decide(decision),
+        Operation::Record | Operation::Decide | Operation::AsStatus => Intent::Decide(decision),
     })
+}
+
+/// What a sender means that has one address for everything. Of a goal that counts at once, what is pending is recorded
+/// where the player reaches it once, because the approval that follows is recognised as a repetition; elsewhere it
+/// would count twice, and is refused.
+fn as_status(status: Option<Status>, goal: &Goal, amount: Option<Money>) -> Intent {
+    let decision = match (goal.status_flow, status) {
+        (StatusFlow::TwoPhase, Some(Status::Approved)) => Decision::Approve,
+        (StatusFlow::TwoPhase, Some(Status::Rejected)) => Decision::Reject,
+        (StatusFlow::TwoPhase, _) | (StatusFlow::Immediate, None) => return Intent::Record(None),
+        (StatusFlow::Immediate, Some(Status::Pending)) if goal.once => return Intent::Record(None),
+        (StatusFlow::Immediate, status) => return Intent::Record(status),
+    };
+    if amount.is_none() && goal.amount.requires_amount() {
+        Intent::Decide(decision)
+    } else {
+        Intent::RecordAndDecide(decision)
+    }
 }
 
 /// `conv_status`, by the sender's own words where it sends them along, else by ours.

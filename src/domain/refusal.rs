@@ -1,5 +1,7 @@
 //! Refusals: stable codes, and a sentence that says what to send instead.
 
+use super::goal::stored_words;
+
 /// Why something was not done. The codes are part of the contract and never change their meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the names are the contract's own codes, which it explains")]
@@ -33,41 +35,103 @@ pub enum Code {
     AmbiguousConversion,
     NoStatusFlow,
     FtdMissing,
+    MissingReason,
 }
 
+stored_words!(Code {
+    "missing_parameter" => Self::MissingParameter,
+    "duplicate_parameter" => Self::DuplicateParameter,
+    "malformed_query" => Self::MalformedQuery,
+    "unresolved_macro" => Self::UnresolvedMacro,
+    "invalid_click_id" => Self::InvalidClickId,
+    "invalid_amount" => Self::InvalidAmount,
+    "amount_precision" => Self::AmountPrecision,
+    "invalid_currency" => Self::InvalidCurrency,
+    "invalid_status" => Self::InvalidStatus,
+    "invalid_transaction_id" => Self::InvalidTransactionId,
+    "invalid_event_time" => Self::InvalidEventTime,
+    "unknown_goal" => Self::UnknownGoal,
+    "invalid_token" => Self::InvalidToken,
+    "invalid_signature" => Self::InvalidSignature,
+    "merchant_inactive" => Self::MerchantInactive,
+    "ip_not_allowed" => Self::IpNotAllowed,
+    "deal_not_hybrid" => Self::DealNotHybrid,
+    "status_not_allowed" => Self::StatusNotAllowed,
+    "click_not_found" => Self::ClickNotFound,
+    "conversion_not_found" => Self::ConversionNotFound,
+    "offer_not_found" => Self::OfferNotFound,
+    "affiliate_not_found" => Self::AffiliateNotFound,
+    "currency_mismatch" => Self::CurrencyMismatch,
+    "amount_mismatch" => Self::AmountMismatch,
+    "conflicting_duplicate" => Self::ConflictingDuplicate,
+    "already_decided" => Self::AlreadyDecided,
+    "ambiguous_conversion" => Self::AmbiguousConversion,
+    "no_status_flow" => Self::NoStatusFlow,
+    "ftd_missing" => Self::FtdMissing,
+    "missing_reason" => Self::MissingReason,
+});
+
 impl Code {
-    /// The code as it stands in answers and logs.
-    pub const fn as_str(self) -> &'static str {
+    /// Whether it is found before a signature is looked at.
+    pub const fn precedes_signature(self) -> bool {
+        matches!(
+            self,
+            Self::MissingParameter
+                | Self::UnresolvedMacro
+                | Self::InvalidClickId
+                | Self::InvalidAmount
+                | Self::AmountPrecision
+                | Self::InvalidCurrency
+                | Self::InvalidStatus
+                | Self::InvalidTransactionId
+                | Self::InvalidEventTime
+                | Self::UnknownGoal
+                | Self::MerchantInactive
+                | Self::IpNotAllowed
+        )
+    }
+
+    /// What the sender, or whoever looks after it, has to change, where nothing more is known than the code.
+    pub const fn advice(self) -> &'static str {
         match self {
-            Self::MissingParameter => "missing_parameter",
-            Self::DuplicateParameter => "duplicate_parameter",
-            Self::MalformedQuery => "malformed_query",
-            Self::UnresolvedMacro => "unresolved_macro",
-            Self::InvalidClickId => "invalid_click_id",
-            Self::InvalidAmount => "invalid_amount",
-            Self::AmountPrecision => "amount_precision",
-            Self::InvalidCurrency => "invalid_currency",
-            Self::InvalidStatus => "invalid_status",
-            Self::InvalidTransactionId => "invalid_transaction_id",
-            Self::InvalidEventTime => "invalid_event_time",
-            Self::UnknownGoal => "unknown_goal",
-            Self::InvalidToken => "invalid_token",
-            Self::InvalidSignature => "invalid_signature",
-            Self::MerchantInactive => "merchant_inactive",
-            Self::IpNotAllowed => "ip_not_allowed",
-            Self::DealNotHybrid => "deal_not_hybrid",
-            Self::StatusNotAllowed => "status_not_allowed",
-            Self::ClickNotFound => "click_not_found",
-            Self::ConversionNotFound => "conversion_not_found",
-            Self::OfferNotFound => "offer_not_found",
-            Self::AffiliateNotFound => "affiliate_not_found",
-            Self::CurrencyMismatch => "currency_mismatch",
-            Self::AmountMismatch => "amount_mismatch",
-            Self::ConflictingDuplicate => "conflicting_duplicate",
-            Self::AlreadyDecided => "already_decided",
-            Self::AmbiguousConversion => "ambiguous_conversion",
-            Self::NoStatusFlow => "no_status_flow",
-            Self::FtdMissing => "ftd_missing",
+            Self::MissingParameter => "Send every parameter that is required; one is missing or empty.",
+            Self::DuplicateParameter => "Send each parameter once.",
+            Self::MalformedQuery => "Send the parameters as percent-encoded UTF-8, or as one JSON object.",
+            Self::UnresolvedMacro => "Fill the placeholders in: one was sent as it stands in the template.",
+            Self::InvalidClickId | Self::ClickNotFound => {
+                "Send the click id exactly as the landing page received it; no click of this merchant has this one."
+            }
+            Self::InvalidAmount | Self::AmountPrecision => {
+                "Send the amount as a plain decimal that the goal allows."
+            }
+            Self::InvalidCurrency => "Send a currency that this merchant is set up for.",
+            Self::InvalidStatus => "Send a status that is known here, or name your own word for it.",
+            Self::InvalidTransactionId => "Send another transaction id: 1 to 128 characters.",
+            Self::InvalidEventTime => "Send the time as RFC 3339 or Unix seconds, and none in the future.",
+            Self::UnknownGoal => "Send one of the merchant's goals, or have this one added.",
+            Self::InvalidToken => {
+                "Send the merchant's token; this one is missing, unknown, revoked or expired."
+            }
+            Self::InvalidSignature => {
+                "Sign the request under the merchant's signing secret, and send it at once."
+            }
+            Self::MerchantInactive => "Have the merchant switched on.",
+            Self::IpNotAllowed => "Send from an allowed address, or have this one allowed.",
+            Self::DealNotHybrid => "Send no revenue share, or have the deal changed to a hybrid one.",
+            Self::StatusNotAllowed => "Record it without a status, and decide it afterwards.",
+            Self::ConversionNotFound => "Record the conversion before it is decided.",
+            Self::OfferNotFound => "Name an active offer.",
+            Self::AffiliateNotFound => "Name an affiliate that there is.",
+            Self::CurrencyMismatch => "Send the currency of the player's first deposit.",
+            Self::AmountMismatch => "Send the recorded amount, or none.",
+            Self::ConflictingDuplicate => {
+                "Send the same again, or another transaction id; it is recorded and differs."
+            }
+            Self::AlreadyDecided => "Leave it: it was decided the other way.",
+            Self::AmbiguousConversion => "Say which conversion is meant by its transaction id.",
+            Self::NoStatusFlow => "Record it without a status: this goal counts at once.",
+            Self::FtdMissing => "Send the player's first deposit before the repeat deposit.",
+            Self::MissingReason => "Give a reason.",
         }
     }
 }

@@ -2,11 +2,9 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
-
 use super::{
     goal::stored_words,
-    ids::{ConversionId, MerchantId, RequestId},
+    ids::{ApiKeyName, ConversionId, MerchantId, RequestId, UserName},
     time::Timestamp,
 };
 
@@ -29,12 +27,6 @@ impl fmt::Display for Status {
     }
 }
 
-impl Serialize for Status {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
 /// A decision on a pending conversion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
@@ -45,6 +37,15 @@ pub enum Decision {
 }
 
 impl Decision {
+    /// The decision that leads to this status; none leads back to pending.
+    pub const fn to(status: Status) -> Option<Self> {
+        match status {
+            Status::Pending => None,
+            Status::Approved => Some(Self::Approve),
+            Status::Rejected => Some(Self::Reject),
+        }
+    }
+
     /// The status that it leads to.
     pub const fn status(self) -> Status {
         match self {
@@ -54,18 +55,44 @@ impl Decision {
     }
 }
 
-/// Who caused a status.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Who caused a change.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Actor {
     /// The merchant, by a postback.
     Merchant(MerchantId),
+    /// A signed-in user.
+    User(UserName),
+    /// A program, by an API key.
+    ApiKey(ApiKeyName),
+    /// Whoever may run the program on its database.
+    Operator,
+    /// Somebody who did not prove who they are.
+    Nobody,
 }
 
-/// As it is stored and shown: `merchant:acme`.
+impl Actor {
+    /// Reads what [`Actor`] writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        Some(match text.split_once(':') {
+            None if text == "operator" => Self::Operator,
+            None if text == "nobody" => Self::Nobody,
+            Some(("merchant", id)) => Self::Merchant(MerchantId::parse(id).ok()?),
+            Some(("user", name)) => Self::User(UserName::parse(name).ok()?),
+            Some(("api-key", name)) => Self::ApiKey(ApiKeyName::parse(name).ok()?),
+            _ => return None,
+        })
+    }
+}
+
+/// As it is stored and shown: `merchant:acme`, `user:anna`.
 impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Merchant(id) => write!(f, "merchant:{id}"),
+            Self::User(name) => write!(f, "user:{name}"),
+            Self::ApiKey(name) => write!(f, "api-key:{name}"),
+            Self::Operator => f.write_str("operator"),
+            Self::Nobody => f.write_str("nobody"),
         }
     }
 }

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Serialize, Serializer};
 use url::{Position, Url};
 
 #[cfg(test)]
@@ -114,6 +115,20 @@ impl TextTemplate {
     }
 }
 
+/// As it was written.
+impl Serialize for TextTemplate {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.source)
+    }
+}
+
+/// As it was written.
+impl Serialize for UrlTemplate {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.source)
+    }
+}
+
 /// A template for an `http` or `https` URL. Its values can't change the URL's structure: scheme, user
 /// information, host and port are fixed, and so are the number of path segments and the query's pairs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,6 +168,11 @@ impl UrlTemplate {
     /// The template as it was written.
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    /// Its scheme, host and port.
+    pub fn origin(&self) -> &str {
+        &self.origin
     }
 
     /// Whether it carries a user name or a password.

@@ -91,6 +91,15 @@ pub struct Token {
 }
 
 impl Token {
+    /// How it stands at this time: `live`, `expired` or `revoked`.
+    pub fn state(&self, now: Timestamp) -> &'static str {
+        match self.revoked_at {
+            Some(_) => "revoked",
+            None if self.is_live(now) => "live",
+            None => "expired",
+        }
+    }
+
     /// Whether it is accepted at this time.
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)

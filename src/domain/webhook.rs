@@ -5,9 +5,10 @@ use std::{fmt, ops::RangeInclusive};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
+use serde::{Serialize, Serializer};
 use sha2::Sha256;
 
-use super::secret::Secret;
+use super::secret::{Secret, keep};
 
 /// Begins the text form of every symmetric secret.
 const PREFIX: &str = "whsec_";
@@ -53,6 +54,12 @@ impl SigningSecret {
             ("webhook-timestamp", timestamp.to_string()),
             ("webhook-signature", format!("v1,{signature}")),
         ]
+    }
+}
+
+impl Serialize for SigningSecret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        keep(serializer)
     }
 }
 

@@ -4,13 +4,16 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::{
     catalog::Catalog,
-    click::Click,
+    click::{Click, ClickRequest},
     conversion::Conversion,
-    decide::{Changes, Event},
+    decide::{Changes, Event, NewClick},
     goal::GoalRole,
-    ids::{ClickId, GoalAlias, MerchantId, TransactionId},
+    ids::{ClickId, ConversionId, GoalAlias, MerchantId, OfferId, RequestId, TransactionId, UserId},
     merchant::Merchant,
+    params::Params,
+    player::{PlayerRef, user_of_click},
     postback::Intent,
+    report::Report,
     status::Status,
     time::Timestamp,
 };
@@ -20,6 +23,48 @@ pub const SUSPICION_MILLIS: i64 = 60_000;
 
 /// A merchant's own id of one of its conversions, in full.
 pub type TransactionKey = (MerchantId, GoalAlias, TransactionId);
+
+/// Whom a batch is about. They are looked up first, because whose a postback in a dialect is, its click tells.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Players {
+    /// These clicks.
+    pub clicks: BTreeSet<ClickId>,
+    /// The newest click of each of these users to an offer.
+    pub users: BTreeSet<(OfferId, UserId)>,
+    /// What these clicks came with: somebody has chosen their ids, so that they may be there already.
+    pub given_clicks: BTreeSet<ClickId>,
+}
+
+impl Players {
+    /// Of these events.
+    pub fn of<'a>(events: impl IntoIterator<Item = &'a Event>) -> Self {
+        let mut players = Self::default();
+        for event in events {
+            match event {
+                Event::Click(request) => {
+                    if request.id_given {
+                        players.clicks.insert(request.id.clone());
+                        players.given_clicks.insert(request.id.clone());
+                    }
+                }
+                // It names its conversion.
+                Event::Decision(_) => {}
+                Event::Postback { postback, .. } => {
+                    players.clicks.insert(postback.click.clone());
+                }
+                Event::Report(report) => match &report.player {
+                    PlayerRef::Click(click) => {
+                        players.clicks.insert(click.clone());
+                    }
+                    PlayerRef::User { offer, user } => {
+                        players.users.insert((offer.clone(), user.clone()));
+                    }
+                },
+            }
+        }
+        players
+    }
+}
 
 /// What has to be loaded before a batch can be decided.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -40,38 +85,122 @@ pub struct Keys {
     /// Of these clicks and repeatable goals: the earliest conversion, which has set the currency of a player whose
     /// first deposit is older than the tracker.
     pub earliest: BTreeSet<(ClickId, GoalAlias)>,
+    /// These conversions.
+    pub conversions: BTreeSet<ConversionId>,
+    /// The conversions that these requests, which are processed again, have led to before.
+    pub repeated: BTreeSet<RequestId>,
 }
 
 impl Keys {
-    /// Of these events.
-    pub fn of<'a>(catalog: &Catalog, events: impl IntoIterator<Item = &'a Event>) -> Self {
+    /// Of these events, whose players were looked up.
+    pub fn of<'a>(
+        catalog: &Catalog,
+        known: &WorkingSet,
+        events: impl IntoIterator<Item = &'a Event> + Clone,
+    ) -> Self {
         let mut keys = Self::default();
-        let mut decisions = 0;
+        let is_click = |event: &'a Event| if let Event::Click(click) = event { Some(click) } else { None };
+        let clicks: Vec<_> = events.clone().into_iter().filter_map(is_click).collect();
         for event in events {
-            let Event::Postback { merchant, postback } = event else { continue };
-            keys.clicks.insert(postback.click.clone());
-            if let Some(transaction) = &postback.transaction {
-                keys.transactions.insert((merchant.clone(), postback.goal.clone(), transaction.clone()));
-            }
-            let Some(merchant) = catalog.merchants.get(merchant) else { continue };
-            let of_click = |goal: &GoalAlias| (postback.click.clone(), goal.clone());
-            if merchant.goal(&postback.goal).is_some_and(|goal| !goal.once) {
-                let records = !matches!(postback.intent, Intent::Decide(_));
-                decisions += usize::from(!matches!(postback.intent, Intent::Record(_)));
-                if postback.transaction.is_none() {
-                    let asked = if records { &mut keys.recent } else { &mut keys.candidates };
-                    asked.insert(of_click(&postback.goal));
+            match event {
+                Event::Click(_) => {}
+                Event::Decision(decision) => {
+                    keys.conversions.insert(decision.conversion);
+                    keys.candidates_limit += 1;
+                }
+                Event::Postback { merchant, postback } => {
+                    let subject = Subject {
+                        click: &postback.click,
+                        merchant,
+                        goal: Some(&postback.goal),
+                        transaction: postback.transaction.clone(),
+                        records: !matches!(postback.intent, Intent::Decide(_)),
+                        looks_up: matches!(postback.intent, Intent::Decide(_)),
+                        decides: !matches!(postback.intent, Intent::Record(_)),
+                    };
+                    keys.add(catalog, subject);
+                    keys.repeated.extend(postback.repeats);
+                }
+                Event::Report(report) => {
+                    keys.repeated.extend(report.repetition.map(|before| before.request));
+                    for (click, merchant) in clicks_meant(catalog, known, report, &clicks) {
+                        let goal = catalog.merchants.get(merchant).and_then(|it| report.goal(it));
+                        let subject = Subject {
+                            click,
+                            merchant,
+                            goal: goal.map(|goal| &goal.alias),
+                            transaction: report.transaction(),
+                            records: true,
+                            looks_up: report.may_decide(),
+                            decides: report.may_decide(),
+                        };
+                        keys.add(catalog, subject);
+                    }
                 }
             }
-            if !merchant.require_ftd {
-                let repeat_deposits =
-                    merchant.goals.iter().filter(|goal| goal.role == GoalRole::RepeatDeposit);
-                keys.earliest.extend(repeat_deposits.map(|goal| of_click(&goal.alias)));
-            }
         }
-        keys.candidates_limit = decisions.max(1) + 1;
+        keys.candidates_limit = keys.candidates_limit.max(1) + 1;
         keys
     }
+
+    /// Until all are added, `candidates_limit` counts decisions.
+    fn add(&mut self, catalog: &Catalog, subject: Subject<'_>) {
+        let Subject { click, merchant, goal, transaction, records, looks_up, decides } = subject;
+        self.clicks.insert(click.clone());
+        let is_told_by_id = transaction.is_some();
+        if let (Some(goal), Some(transaction)) = (goal, transaction) {
+            self.transactions.insert((merchant.clone(), goal.clone(), transaction));
+        }
+        let Some(merchant) = catalog.merchants.get(merchant) else { return };
+        let of_click = |goal: &GoalAlias| (click.clone(), goal.clone());
+        if let Some(goal) = goal.and_then(|goal| merchant.goal(goal)).filter(|goal| !goal.once) {
+            self.candidates_limit += usize::from(decides);
+            if !is_told_by_id && records {
+                self.recent.insert(of_click(&goal.alias));
+            }
+            if !is_told_by_id && looks_up {
+                self.candidates.insert(of_click(&goal.alias));
+            }
+        }
+        if !merchant.require_ftd {
+            let repeat_deposits = merchant.goals.iter().filter(|goal| goal.role == GoalRole::RepeatDeposit);
+            self.earliest.extend(repeat_deposits.map(|goal| of_click(&goal.alias)));
+        }
+    }
+}
+
+/// What an event is about, as far as it says what to load.
+struct Subject<'a> {
+    click: &'a ClickId,
+    merchant: &'a MerchantId,
+    goal: Option<&'a GoalAlias>,
+    transaction: Option<TransactionId>,
+    /// It may record a conversion.
+    records: bool,
+    /// It may mean a recorded conversion without naming it.
+    looks_up: bool,
+    /// It may decide a conversion.
+    decides: bool,
+}
+
+/// The clicks that a postback in a dialect may mean, with their merchants: the one that is recorded, and those that
+/// this very batch records.
+fn clicks_meant<'a>(
+    catalog: &'a Catalog,
+    known: &'a WorkingSet,
+    report: &'a Report,
+    requests: &[&'a ClickRequest],
+) -> Vec<(&'a ClickId, &'a MerchantId)> {
+    let recorded = known.click_of(&report.player).map(|click| (&click.id, &click.merchant));
+    let is_meant = |request: &&&ClickRequest| match &report.player {
+        PlayerRef::Click(click) => recorded.is_none() && request.id == *click,
+        PlayerRef::User { offer, user } => {
+            request.offer == *offer && user_of_click(&request.params).as_ref() == Some(user)
+        }
+    };
+    let recording = requests.iter().filter(is_meant);
+    let recording = recording.filter_map(|it| Some((&it.id, &catalog.offers.get(&it.offer)?.merchant)));
+    recorded.into_iter().chain(recording).collect()
 }
 
 /// The clicks and conversions that a batch touches.
@@ -80,6 +209,10 @@ pub struct WorkingSet {
     clicks: HashMap<ClickId, Click>,
     conversions: HashMap<ClickId, Vec<Conversion>>,
     transactions: HashMap<TransactionKey, ClickId>,
+    players: HashMap<ConversionId, ClickId>,
+    users: HashMap<(OfferId, UserId), ClickId>,
+    given_clicks: HashMap<ClickId, Params>,
+    repeated: HashMap<RequestId, ConversionId>,
 }
 
 impl WorkingSet {
@@ -88,12 +221,31 @@ impl WorkingSet {
         self.clicks.insert(click.id.clone(), click);
     }
 
+    /// Adds the parameters of a click whose id somebody has chosen.
+    pub fn add_click_params(&mut self, click: ClickId, params: Params) {
+        self.given_clicks.insert(click, params);
+    }
+
+    /// Adds that this user clicked to this offer.
+    pub fn add_user(&mut self, offer: OfferId, user: UserId, click: ClickId) {
+        let newest = self.users.entry((offer, user)).or_insert_with(|| click.clone());
+        if *newest < click {
+            *newest = click;
+        }
+    }
+
+    /// Adds which conversion a request has led to.
+    pub fn add_repeated(&mut self, request: RequestId, conversion: ConversionId) {
+        self.repeated.insert(request, conversion);
+    }
+
     /// Adds a conversion, or replaces it by its new state.
     pub fn add_conversion(&mut self, conversion: Conversion) {
         if let Some(transaction) = &conversion.transaction {
             let key = (conversion.merchant.clone(), conversion.goal.clone(), transaction.clone());
             self.transactions.insert(key, conversion.click.clone());
         }
+        self.players.insert(conversion.id, conversion.click.clone());
         let siblings = self.conversions.entry(conversion.click.clone()).or_default();
         match siblings.iter_mut().find(|sibling| sibling.id == conversion.id) {
             Some(known) => *known = conversion,
@@ -103,17 +255,48 @@ impl WorkingSet {
 
     /// Takes in what was decided, so that the next event of the batch meets it.
     pub fn apply(&mut self, changes: &Changes) {
-        for click in &changes.clicks {
-            self.add_click(click.click.clone());
+        for NewClick { click, params, user, id_given } in &changes.clicks {
+            self.add_click(click.clone());
+            if *id_given {
+                self.add_click_params(click.id.clone(), params.clone());
+            }
+            if let Some(user) = user {
+                self.add_user(click.offer.clone(), user.clone(), click.id.clone());
+            }
         }
         for conversion in changes.conversions() {
             self.add_conversion(conversion.clone());
         }
+        self.repeated.extend(changes.repeated.iter().copied());
     }
 
     /// The click of this id, if it belongs to this merchant.
     pub fn click(&self, id: &ClickId, merchant: &MerchantId) -> Option<&Click> {
         self.clicks.get(id).filter(|click| click.merchant == *merchant)
+    }
+
+    /// The click of this id, whosever it is, with its parameters where they were asked for.
+    pub fn recorded_click(&self, id: &ClickId) -> Option<(&Click, Option<&Params>)> {
+        Some((self.clicks.get(id)?, self.given_clicks.get(id)))
+    }
+
+    /// The conversion of this id.
+    pub fn conversion(&self, id: ConversionId) -> Option<&Conversion> {
+        self.of_player(self.players.get(&id)?).find(|conversion| conversion.id == id)
+    }
+
+    /// The click of a player, whosever it is.
+    pub fn click_of(&self, player: &PlayerRef) -> Option<&Click> {
+        let click = match player {
+            PlayerRef::Click(click) => click,
+            PlayerRef::User { offer, user } => self.users.get(&(offer.clone(), user.clone()))?,
+        };
+        self.clicks.get(click)
+    }
+
+    /// The conversion that a request, which is processed again, has led to before.
+    pub fn led_to(&self, request: RequestId) -> Option<&Conversion> {
+        self.conversion(*self.repeated.get(&request)?)
     }
 
     /// The player's conversions that were loaded.

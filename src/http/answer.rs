@@ -1,5 +1,7 @@
 //! Verdicts in the words of `/track/*`.
 
+use std::borrow::Cow;
+
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -11,7 +13,7 @@ use crate::{
     domain::{
         conversion::Conversion,
         currency::CurrencyCode,
-        decide::{Effect, Verdict},
+        decide::{Effect, Event, Verdict},
         ids::{ClickId, ConversionId, GoalAlias, RequestId, TransactionId},
         refusal::Refusal,
         status::Status,
@@ -74,8 +76,14 @@ impl<'a> ConversionView<'a> {
     }
 }
 
+/// A conversion as a merchant is told of it.
+pub(super) fn conversion_json(conversion: &Conversion) -> serde_json::Value {
+    // A struct of texts and numbers always serialises.
+    serde_json::to_value(ConversionView::of(conversion)).unwrap_or_default()
+}
+
 /// Tells a verdict to a merchant.
-pub(super) fn render(request_id: RequestId, verdict: &Verdict) -> Answer {
+pub(super) fn render(_: &Event, request_id: RequestId, verdict: &Verdict) -> Answer {
     match verdict {
         Verdict::Accepted { conversion, effect, dry_run } => {
             let tried = *dry_run && *effect == Effect::Recorded;
@@ -89,22 +97,27 @@ pub(super) fn render(request_id: RequestId, verdict: &Verdict) -> Answer {
             };
             Answer {
                 status: 200,
-                content_type: JSON,
+                content_type: JSON.into(),
                 // A struct of texts and numbers always serialises.
                 body: serde_json::to_string(&accepted).unwrap_or_default(),
                 location: None,
-                outcome: match effect {
-                    _ if *dry_run => "dry_run",
-                    Effect::Recorded => "recorded",
-                    Effect::Decided => "decided",
-                    Effect::Duplicate => "duplicate",
-                },
+                outcome: outcome(*effect, *dry_run),
                 conversion: (!tried).then_some(conversion.id),
             }
         }
         Verdict::Refused(refusal) => refused(request_id, refusal),
         // Only /click submits clicks, and it has words of its own.
         Verdict::Clicked { .. } => unreachable!("a postback never records a click"),
+    }
+}
+
+/// What came of an accepted postback, in one word.
+pub(super) const fn outcome(effect: Effect, dry_run: bool) -> &'static str {
+    match effect {
+        _ if dry_run => "dry_run",
+        Effect::Recorded => "recorded",
+        Effect::Decided => "decided",
+        Effect::Duplicate => "duplicate",
     }
 }
 
@@ -116,7 +129,7 @@ pub(super) fn refused(request_id: RequestId, refusal: &Refusal) -> Answer {
 pub(super) fn of_problem(request_id: RequestId, problem: &Problem) -> Answer {
     Answer {
         status: problem.status.as_u16(),
-        content_type: PROBLEM_JSON,
+        content_type: PROBLEM_JSON.into(),
         body: problem.document(request_id),
         location: None,
         outcome: problem.code,
@@ -129,7 +142,13 @@ pub(super) fn respond(answer: Answer) -> Response {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = (status, answer.body).into_response();
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
+    let content_type = match answer.content_type {
+        Cow::Borrowed(known) => HeaderValue::from_static(known),
+        Cow::Owned(own) => {
+            HeaderValue::try_from(own).unwrap_or_else(|_| HeaderValue::from_static("text/plain"))
+        }
+    };
+    headers.insert(header::CONTENT_TYPE, content_type);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(location) = answer.location.as_deref().and_then(|url| HeaderValue::from_str(url).ok()) {
         headers.insert(header::LOCATION, location);

@@ -1,17 +1,10 @@
-//! What a sender costs: how many requests a second it may send, and how many of a stranger's are kept.
+//! What a sender costs: how many requests a second it may send.
 
-use std::{
-    net::IpAddr,
-    num::NonZeroU32,
-    sync::atomic::{AtomicI64, AtomicU32, Ordering},
-};
+use std::{net::IpAddr, num::NonZeroU32, sync::Arc};
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
-use crate::domain::{ids::MerchantId, time::Timestamp};
-
-/// How many requests with an unknown token are kept a minute; the others are only counted.
-const SAMPLES_PER_MINUTE: u32 = 10;
+use crate::{domain::ids::MerchantId, ingest::Samples};
 
 /// How many addresses or merchants are told apart before those that have been quiet are forgotten.
 const SENDERS_MAX: usize = 10_000;
@@ -21,8 +14,8 @@ const SENDERS_MAX: usize = 10_000;
 pub(super) struct SenderLimits {
     merchants: Option<DefaultKeyedRateLimiter<MerchantId>>,
     addresses: Option<DefaultKeyedRateLimiter<IpAddr>>,
-    minute: AtomicI64,
-    samples: AtomicU32,
+    /// Which requests that are nobody's are kept.
+    pub(super) samples: Arc<Samples>,
 }
 
 impl SenderLimits {
@@ -31,8 +24,7 @@ impl SenderLimits {
         Self {
             merchants: quota.map(RateLimiter::keyed),
             addresses: quota.map(RateLimiter::keyed),
-            minute: AtomicI64::new(0),
-            samples: AtomicU32::new(0),
+            samples: Arc::default(),
         }
     }
 
@@ -50,30 +42,11 @@ impl SenderLimits {
             limiter.check_key(&address).is_ok()
         })
     }
-
-    /// Whether one more request with an unknown token is kept.
-    pub(super) fn takes_sample(&self, now: Timestamp) -> bool {
-        let minute = now.millis() / 60_000;
-        if self.minute.swap(minute, Ordering::Relaxed) != minute {
-            self.samples.store(0, Ordering::Relaxed);
-        }
-        self.samples.fetch_add(1, Ordering::Relaxed) < SAMPLES_PER_MINUTE
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_stranger_leaves_a_few_samples_a_minute() {
-        let limits = SenderLimits::new(None);
-        let now = Timestamp::from_millis(1_795_168_800_000);
-        let kept = |at| (0..1_000).filter(|_| limits.takes_sample(at)).count();
-        assert_eq!(kept(now), 10);
-        assert_eq!(kept(now.plus_millis(59_000)), 0);
-        assert_eq!(kept(now.plus_millis(60_000)), 10);
-    }
 
     #[test]
     fn a_limit_counts_each_sender_by_itself() {

@@ -40,9 +40,10 @@ pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }
 
-pub(super) async fn not_found(State(shared): State<Arc<Shared>>) -> Response {
+/// There is nothing at this address.
+pub(super) fn not_found(shared: &Shared) -> Response {
     let detail = "There is nothing at this address: postbacks go to /track/conv, /track/conv-change and \
                   /track/conv-addchange, clicks to /click.";
     let problem = Problem::new(StatusCode::NOT_FOUND, "not_found", "Not found", detail);
-    problem.into_response(RequestId::new(new_uuid(shared.edge.clock.now())))
+    problem.respond(RequestId::new(new_uuid(shared.edge.clock.now())))
 }

@@ -96,6 +96,14 @@ impl Parameters {
     }
 }
 
+/// Reads a query, and what is wrong with it, if anything.
+pub fn read_query(query: &str) -> (Params, Option<Refusal>) {
+    let mut parameters = Parameters::default();
+    parameters.read_pairs(query);
+    parameters.check_repeated();
+    (parameters.params, parameters.fault)
+}
+
 /// Whether every `%` is followed by two hexadecimal digits.
 fn has_whole_escapes(text: &str) -> bool {
     let is_hex = |b: Option<&u8>| b.is_some_and(u8::is_ascii_hexdigit);

@@ -139,7 +139,7 @@ async fn answer(request: Request<Incoming>, peer: SocketAddr, router: Router, cl
             format!("Send an address of at most {URI_MAX} bytes, or the parameters in the body of a POST.");
         counter!("countersign_refused_heads_total").increment(1);
         return Problem::new(StatusCode::URI_TOO_LONG, "uri_too_long", "URI too long", &detail)
-            .into_response(new_id());
+            .respond(new_id());
     }
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(Peer(peer));
@@ -151,7 +151,7 @@ async fn answer(request: Request<Incoming>, peer: SocketAddr, router: Router, cl
             let id = new_id();
             counter!("countersign_panics_total").increment(1);
             tracing::error!(request_id = %id, "a handler panicked");
-            Problem::internal().into_response(id)
+            Problem::internal().respond(id)
         }
     }
 }

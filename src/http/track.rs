@@ -1,4 +1,4 @@
-//! `/track/*`: merchants' postbacks.
+//! Merchants' postbacks, at `/track/*` and in senders' dialects.
 
 use std::{
     error::Error,
@@ -9,7 +9,6 @@ use std::{
 
 use axum::{
     body::{Body, Bytes},
-    extract::{Extension, State},
     http::{HeaderMap, Method, Request, StatusCode, header},
     response::Response,
 };
@@ -20,19 +19,24 @@ use super::{
     Shared,
     answer::{self, respond},
     client_address::{Peer, client_address},
+    dialect,
     problem::Problem,
     query::Parameters,
 };
 use crate::{
     clock::new_uuid,
     domain::{
+        catalog::Catalog,
         currency::Currencies,
         decide::Event,
+        dialect::{Dialect, TokenPlace},
         ids::{ClickId, MerchantId, RequestId},
         merchant::Merchant,
         params::Params,
-        postback::{Operation, Postback},
+        player::PlayerRef,
+        postback::Postback,
         refusal::{Code, Refusal},
+        report::Report,
         time::Timestamp,
     },
     ingest::{Answer, LogEntry, Submission},
@@ -44,54 +48,35 @@ const BODY_MAX: usize = 64 * 1024;
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-type SharedState = State<Arc<Shared>>;
-
-pub(super) async fn conv(state: SharedState, peer: Extension<Peer>, request: Request<Body>) -> Response {
-    track(&state, *peer, "/track/conv", Operation::Record, request).await
-}
-
-pub(super) async fn conv_change(
-    state: SharedState,
-    peer: Extension<Peer>,
-    request: Request<Body>,
-) -> Response {
-    track(&state, *peer, "/track/conv-change", Operation::Decide, request).await
-}
-
-pub(super) async fn conv_addchange(
-    state: SharedState,
-    peer: Extension<Peer>,
-    request: Request<Body>,
-) -> Response {
-    track(&state, *peer, "/track/conv-addchange", Operation::RecordAndDecide, request).await
+/// Where a postback has arrived.
+pub(super) struct Address {
+    /// The dialect that is spoken there.
+    pub(super) dialect: Arc<Dialect>,
+    /// The address, for the log: without what stands for a token.
+    pub(super) endpoint: Arc<str>,
+    /// The token in the address.
+    pub(super) token: Option<String>,
 }
 
 /// A request that has arrived, with what is known of it from the start.
 struct Arrival<'a> {
     shared: &'a Shared,
     id: RequestId,
-    endpoint: &'static str,
-    operation: Operation,
+    at: Address,
     method: Method,
     address: IpAddr,
     now: Timestamp,
     received: Instant,
 }
 
-async fn track(
-    shared: &Shared,
-    peer: Peer,
-    endpoint: &'static str,
-    operation: Operation,
-    request: Request<Body>,
-) -> Response {
+/// Takes a postback in, and answers it.
+pub(super) async fn track(shared: &Shared, peer: Peer, at: Address, request: Request<Body>) -> Response {
     let received = Instant::now();
     let now = shared.edge.clock.now();
     let arrival = Arrival {
         shared,
         id: RequestId::new(new_uuid(now)),
-        endpoint,
-        operation,
+        at,
         method: request.method().clone(),
         address: client_address(peer, request.headers(), &shared.edge.trusted_proxies),
         now,
@@ -99,9 +84,11 @@ async fn track(
     };
     let (outcome, response) = match arrival.answer(request).await {
         Ok(answer) => (answer.outcome, respond(answer)),
-        Err(problem) => (problem.code, problem.into_response(arrival.id)),
+        Err(problem) => (problem.code, arrival.turn_away(problem)),
     };
-    counter!("countersign_requests_total", "endpoint" => endpoint, "outcome" => outcome).increment(1);
+    let endpoint = arrival.at.endpoint;
+    counter!("countersign_requests_total", "endpoint" => Arc::clone(&endpoint), "outcome" => outcome)
+        .increment(1);
     histogram!("countersign_request_seconds", "endpoint" => endpoint).record(received.elapsed());
     response
 }
@@ -119,32 +106,104 @@ impl Arrival<'_> {
             unread = read_body(&mut parameters, &head.headers, body).await.err();
         }
         parameters.check_repeated();
-        let token = parameters.params.get("token").or_else(|| bearer(&head.headers)).unwrap_or_default();
-        let digest = self.shared.edge.digester.digest(token);
         let catalog = Arc::clone(&self.shared.edge.catalog.borrow());
-        let Some((token, merchant)) = catalog.merchant_of_token(&digest, self.now) else {
-            return match unread {
-                Some(problem) => Err(problem),
-                None => self.answer_stranger(parameters).await,
-            };
+        let merchant = match self.token(&head.headers, &parameters.params) {
+            None if !self.at.dialect.token_required => None,
+            token => {
+                let digest = self.shared.edge.digester.digest(token.unwrap_or_default());
+                let Some((token, merchant)) = catalog.merchant_of_token(&digest, self.now) else {
+                    return match unread {
+                        Some(problem) => Err(problem),
+                        None => self.answer_stranger(parameters).await,
+                    };
+                };
+                self.shared.edge.token_uses.note(token.id, self.now);
+                Some(merchant)
+            }
         };
-        if !self.shared.limits.admits_merchant(&merchant.id) {
+        let admitted = match merchant {
+            Some(merchant) => self.shared.limits.admits_merchant(&merchant.id),
+            None => self.shared.limits.admits_address(self.address),
+        };
+        if !admitted {
             return Err(Problem::rate_limited());
         }
-        self.shared.edge.token_uses.note(token.id, self.now);
-        let event = match (unread, parameters.fault) {
-            (Some(problem), _) => Err(answer::of_problem(self.id, &problem)),
-            (None, Some(fault)) => Err(answer::refused(self.id, &fault)),
-            (None, None) => self
-                .read(merchant, &catalog.currencies, &parameters.params)
-                .map_err(|refusal| answer::refused(self.id, &refusal)),
+        let Parameters { params, fault } = parameters;
+        let mut log = self.log_entry(merchant.map(|merchant| merchant.id.clone()), &params);
+        let event = match (unread, fault) {
+            (Some(problem), _) => Err(self.worded(&problem, &params)),
+            (None, Some(fault)) => Err(self.worded(&Problem::from(&fault), &params)),
+            (None, None) => self.read(merchant, &catalog, params, &mut log),
         };
-        self.submit(event, self.log_entry(Some(merchant.id.clone()), &parameters.params)).await
+        if merchant.is_none() && event.is_err() {
+            return self.answer_untokened(event, log).await;
+        }
+        self.submit(event, log).await
     }
 
-    fn read(&self, merchant: &Merchant, currencies: &Currencies, params: &Params) -> Result<Event, Refusal> {
+    /// The token, from the first place that has one.
+    fn token<'a>(&'a self, headers: &'a HeaderMap, params: &'a Params) -> Option<&'a str> {
+        let found = self.at.dialect.token_places.iter().find_map(|place| match place {
+            TokenPlace::Query(name) => params.given(name),
+            TokenPlace::Header(name) => headers.get(name)?.to_str().ok(),
+            TokenPlace::Bearer => bearer(headers),
+            TokenPlace::Path => self.at.token.as_deref(),
+        });
+        found.filter(|token| !token.is_empty())
+    }
+
+    fn read(
+        &self,
+        merchant: Option<&Arc<Merchant>>,
+        catalog: &Catalog,
+        params: Params,
+        log: &mut LogEntry,
+    ) -> Result<Event, Answer> {
+        let dialect = &self.at.dialect;
+        if let (true, Some(merchant)) = (dialect.own_words, merchant) {
+            let read = self.read_own(merchant, &catalog.currencies, &params);
+            return read.map_err(|refusal| {
+                // Should it be processed again one day, it has to be known whether it was the merchant's.
+                log.signed = Postback::is_signed(merchant, &params, self.now);
+                answer::refused(self.id, &refusal)
+            });
+        }
+        log.signed = merchant.and_then(|merchant| Postback::is_signed(merchant, &params, self.now));
+        let admitted = merchant.map_or(Ok(()), |merchant| merchant.admits(self.address));
+        match admitted.and_then(|()| Report::check(dialect, &params, catalog)) {
+            Err(refusal) => {
+                let offer = dialect.offer(&params, catalog);
+                let owner = offer.and_then(|offer| catalog.merchants.get(&offer.merchant));
+                let owner = owner.filter(|owner| merchant.is_none() && owner.takes_untokened(dialect, offer));
+                log.merchant = log.merchant.take().or_else(|| owner.map(|owner| owner.id.clone()));
+                Err(self.worded(&Problem::from(&refusal), &params))
+            }
+            Ok(player) => {
+                if let PlayerRef::Click(click) = &player {
+                    log.click = Some(click.clone());
+                }
+                Ok(Event::Report(Report {
+                    dialect: Arc::clone(dialect),
+                    sender: merchant.map(|merchant| merchant.id.clone()),
+                    offer_name: dialect.offer(&params, catalog).map(|offer| offer.name.clone()),
+                    player,
+                    sent: params,
+                    address: self.address,
+                    repetition: None,
+                }))
+            }
+        }
+    }
+
+    fn read_own(
+        &self,
+        merchant: &Merchant,
+        currencies: &Currencies,
+        params: &Params,
+    ) -> Result<Event, Refusal> {
         merchant.admits(self.address)?;
-        let postback = Postback::parse(self.operation, merchant, currencies, params, self.now)?;
+        let operation = self.at.dialect.operation;
+        let postback = Postback::parse(operation, merchant, currencies, params, self.now)?;
         Ok(Event::Postback { merchant: merchant.id.clone(), postback })
     }
 
@@ -158,32 +217,65 @@ impl Arrival<'_> {
                           unknown, revoked or expired.";
             Refusal::of(Code::InvalidToken, "token", detail)
         });
-        let refused = answer::refused(self.id, &refusal);
-        if !self.shared.limits.takes_sample(self.now) {
-            return Ok(refused);
+        let refused = self.worded(&Problem::from(&refusal), &parameters.params);
+        self.answer_untokened(Err(refused), self.log_entry(None, &parameters.params)).await
+    }
+
+    /// Answers a request that was refused. Of those that are nobody's only a few are kept.
+    async fn answer_untokened(
+        &self,
+        refused: Result<Event, Answer>,
+        log: LogEntry,
+    ) -> Result<Answer, Problem> {
+        match refused {
+            Err(answer) if log.merchant.is_none() && !self.shared.limits.samples.take(self.now) => Ok(answer),
+            event => self.submit(event, LogEntry { strangers: None, ..log }).await,
         }
-        self.submit(Err(refused), self.log_entry(None, &parameters.params)).await
     }
 
     fn log_entry(&self, merchant: Option<MerchantId>, params: &Params) -> LogEntry {
+        let own = self.at.dialect.own_words;
+        let click = params.get("click_id").filter(|_| own);
         LogEntry {
+            strangers: merchant.is_none().then(|| Arc::clone(&self.shared.limits.samples)),
             merchant,
-            endpoint: self.endpoint,
+            endpoint: Arc::clone(&self.at.endpoint),
             method: self.method.to_string(),
-            params: redacted(params),
-            click: params.get("click_id").and_then(|id| ClickId::parse(id).ok()),
+            params: redacted(params, &self.at.dialect),
+            click: click.and_then(|id| ClickId::parse(id).ok()),
             address: self.address.to_string(),
             received: self.received,
+            repeats: None,
+            signed: None,
         }
     }
 
     async fn submit(&self, event: Result<Event, Answer>, log: LogEntry) -> Result<Answer, Problem> {
-        let submission = Submission { request: self.id, event, log: Some(log), render: answer::render };
+        let render = if self.at.dialect.own_words { answer::render } else { dialect::render };
+        let submission = Submission { request: self.id, event, log: Some(log), audit: None, render };
         self.shared.edge.ingest.submit(submission).await.map_err(Problem::from)
+    }
+
+    /// A problem in the words of whoever sent it.
+    fn worded(&self, problem: &Problem, sent: &Params) -> Answer {
+        if self.at.dialect.own_words {
+            return answer::of_problem(self.id, problem);
+        }
+        dialect::of_problem(&self.at.dialect, &self.id.to_string(), problem, sent)
+    }
+
+    /// Answers a request that got no verdict.
+    fn turn_away(&self, problem: Problem) -> Response {
+        if self.at.dialect.own_words {
+            return problem.respond(self.id);
+        }
+        let mut response = respond(self.worded(&problem, &Params::new()));
+        problem.add_headers(response.headers_mut());
+        response
     }
 }
 
-async fn collect(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
+pub(super) async fn collect(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
     let too_large = || {
         let detail = format!("Send at most {BODY_MAX} bytes.");
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "Body too large", &detail)
@@ -234,13 +326,13 @@ async fn read_body(parameters: &mut Parameters, headers: &HeaderMap, body: Body)
     Ok(())
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 /// The parameters as they are logged: a JSON array of names and values, without the token.
-fn redacted(params: &Params) -> String {
-    let shown = |(name, value)| if name == "token" { (name, "[redacted]") } else { (name, value) };
+fn redacted(params: &Params, dialect: &Dialect) -> String {
+    let shown = |(name, value)| if dialect.is_token(name) { (name, "[redacted]") } else { (name, value) };
     serde_json::to_string(&params.iter().map(shown).collect::<Vec<(&str, &str)>>()).unwrap_or_default()
 }

@@ -11,8 +11,12 @@ mod tests;
 mod writer;
 
 use std::{
+    borrow::Cow,
     hash::{DefaultHasher, Hash, Hasher},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU32, Ordering},
+    },
     time::Instant,
 };
 
@@ -29,6 +33,9 @@ use crate::{
         catalog::Catalog,
         decide::{Event, Verdict},
         ids::{ClickId, ConversionId, MerchantId, RequestId},
+        player::PlayerRef,
+        status::Actor,
+        time::Timestamp,
     },
     storage::Ledger,
 };
@@ -49,20 +56,24 @@ pub struct Submission {
     pub event: Result<Event, Answer>,
     /// What the postback log shall hold of it; nothing for clicks.
     pub log: Option<LogEntry>,
+    /// What the audit log shall hold of it; nothing for what merchants and players send.
+    pub audit: Option<AuditEntry>,
     /// How the verdict is told to this sender.
     pub render: Render,
 }
 
-/// Tells a verdict in the words of a sender's dialect.
-pub type Render = fn(RequestId, &Verdict) -> Answer;
+/// Tells the verdict on an event in the words of whoever sent it.
+pub type Render = fn(&Event, RequestId, &Verdict) -> Answer;
 
 /// What the postback log holds of a request before it is decided.
 #[derive(Debug)]
 pub struct LogEntry {
     /// Whose token it carried.
     pub merchant: Option<MerchantId>,
-    /// Its path.
-    pub endpoint: &'static str,
+    /// What is kept of it, should it turn out to be nobody's; none where it is known whose it is, or that it is kept.
+    pub strangers: Option<Arc<Samples>>,
+    /// Its address, without what stands for a token.
+    pub endpoint: Arc<str>,
     /// Its method.
     pub method: String,
     /// Its parameters as JSON, the token redacted.
@@ -73,6 +84,23 @@ pub struct LogEntry {
     pub address: String,
     /// When it arrived.
     pub received: Instant,
+    /// The request that it repeats, where that is processed again.
+    pub repeats: Option<RequestId>,
+    /// Whether its signature was right, where it was refused before that would have been looked at.
+    pub signed: Option<bool>,
+}
+
+/// What the audit log holds of a decision before it is made.
+#[derive(Debug)]
+pub struct AuditEntry {
+    /// Who asks for it.
+    pub actor: Actor,
+    /// The address that they ask from.
+    pub address: String,
+    /// What they ask for, as in `conversion.approve`.
+    pub action: &'static str,
+    /// Of what, as in `conversion:ID`.
+    pub subject: String,
 }
 
 /// An answer, ready to be sent.
@@ -81,7 +109,7 @@ pub struct Answer {
     /// The HTTP status.
     pub status: u16,
     /// The media type of the body.
-    pub content_type: &'static str,
+    pub content_type: Cow<'static, str>,
     /// The body.
     pub body: String,
     /// Where the player goes on.
@@ -90,6 +118,27 @@ pub struct Answer {
     pub outcome: &'static str,
     /// The conversion that it is about.
     pub conversion: Option<ConversionId>,
+}
+
+/// Which of the requests that are nobody's are kept: a few a minute, so that strangers can't fill the disk.
+#[derive(Debug, Default)]
+pub struct Samples {
+    minute: AtomicI64,
+    taken: AtomicU32,
+}
+
+/// How many of them are kept a minute; the others are only counted.
+const SAMPLES_PER_MINUTE: u32 = 10;
+
+impl Samples {
+    /// Whether one more is kept.
+    pub fn take(&self, now: Timestamp) -> bool {
+        let minute = now.millis() / 60_000;
+        if self.minute.swap(minute, Ordering::Relaxed) != minute {
+            self.taken.store(0, Ordering::Relaxed);
+        }
+        self.taken.fetch_add(1, Ordering::Relaxed) < SAMPLES_PER_MINUTE
+    }
 }
 
 /// Why there is no verdict. Nothing was recorded, unless it says otherwise.
@@ -182,6 +231,13 @@ impl Ingest {
         match &submission.event {
             Ok(Event::Click(request)) => request.id.hash(&mut hasher),
             Ok(Event::Postback { postback, .. }) => postback.click.hash(&mut hasher),
+            // Its player is not known yet. Should its events meet another writer's, one of the two decides again.
+            Ok(Event::Decision(decision)) => decision.conversion.hash(&mut hasher),
+            Ok(Event::Report(report)) => match &report.player {
+                PlayerRef::Click(click) => click.hash(&mut hasher),
+                // Which click that is, only the database tells; its row's lock keeps it from going two ways at once.
+                user @ PlayerRef::User { .. } => user.hash(&mut hasher),
+            },
             Err(_) => {}
         }
         usize::try_from(hasher.finish() % self.lanes.len() as u64).unwrap_or_default()

@@ -6,7 +6,7 @@ use futures::{future::join_all, poll};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
-use super::{Answer, Ingest, NotDecided, QUEUE_EVENTS_MAX, Submission};
+use super::{Answer, Ingest, NotDecided, QUEUE_EVENTS_MAX, Samples, Submission};
 use crate::{
     clock::{Clock, ManualClock, new_uuid},
     domain::{catalog::Catalog, fixture::NOW, ids::RequestId, sealed::Sealer, time::Timestamp},
@@ -28,7 +28,7 @@ async fn fresh_database(folder: &TempDir) -> DatabaseUrl {
 fn submission() -> Submission {
     let answer = Answer {
         status: 401,
-        content_type: "text/plain",
+        content_type: "text/plain".into(),
         body: String::new(),
         location: None,
         outcome: "invalid_token",
@@ -38,8 +38,18 @@ fn submission() -> Submission {
         request: RequestId::new(new_uuid(NOW)),
         event: Err(answer),
         log: None,
-        render: |_, _| unreachable!("it was refused before"),
+        audit: None,
+        render: |_, _, _| unreachable!("it was refused before"),
     }
+}
+
+#[test]
+fn a_stranger_leaves_a_few_samples_a_minute() {
+    let samples = Samples::default();
+    let kept = |at| (0..1_000).filter(|_| samples.take(at)).count();
+    assert_eq!(kept(NOW), 10);
+    assert_eq!(kept(NOW.plus_millis(59_000)), 0);
+    assert_eq!(kept(NOW.plus_millis(60_000)), 10);
 }
 
 #[tokio::test]

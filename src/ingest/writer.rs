@@ -12,17 +12,19 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Answer, BATCH_EVENTS_MAX, Envelope, NotDecided, Submission, Told};
+use super::{Answer, AuditEntry, BATCH_EVENTS_MAX, Envelope, NotDecided, Submission, Told};
 use crate::{
     clock::{Clock, new_uuid},
     domain::{
         catalog::Catalog,
-        decide::{Stamp, decide},
-        ids::{ConversionId, DeliveryId},
+        decide::{Event, Stamp, decide},
+        ids::{ClickId, ConversionId, DeliveryId, MerchantId, RequestId},
+        report::Report,
+        status::{Status, StatusEvent},
         time::Timestamp,
-        working_set::{Keys, WorkingSet},
+        working_set::{Keys, Players, WorkingSet},
     },
-    storage::{Ledger, LogRow, OpenBatch, StorageError, Trace, Writes},
+    storage::{AuditRow, Ledger, LogRow, OpenBatch, StorageError, Trace, Writes},
 };
 
 /// How often a batch is decided again after somebody else was faster.
@@ -197,7 +199,9 @@ impl Writer {
         let catalog = self.current_catalog(&batch).await?;
         let now = self.clock.now();
         let events = submissions.iter().filter_map(|submission| submission.event.as_ref().ok());
-        let known = batch.load(&Keys::of(&catalog, events), &catalog.currencies, now).await?;
+        let known = batch.load_players(&Players::of(events.clone())).await?;
+        let keys = Keys::of(&catalog, &known, events);
+        let known = batch.load(&keys, known, &catalog.currencies, now).await?;
         let (answers, writes) = decide_all(&catalog, known, submissions, now);
         Ok((batch, answers, writes))
     }
@@ -259,41 +263,97 @@ fn decide_all(
     let mut answers = Vec::with_capacity(submissions.len());
     for submission in submissions {
         let request = submission.request;
+        let mut history = Vec::new();
+        let mut whose = Whose::default();
         let answer = match &submission.event {
             Ok(event) => {
                 let stamp = Stamp { at: now, request, conversion: ConversionId::new(new_uuid(now)) };
                 let (verdict, changes) = decide(catalog, &known, event, stamp);
                 known.apply(&changes);
+                if submission.audit.is_some() {
+                    history.clone_from(&changes.history);
+                }
                 writes.add(changes, now, || DeliveryId::new(new_uuid(now)));
-                (submission.render)(request, &verdict)
+                if let Event::Report(report) = event {
+                    whose = Whose::of(report, catalog, &known);
+                }
+                (submission.render)(event, request, &verdict)
             }
             Err(answer) => answer.clone(),
         };
-        if let Some(row) = log_row(submission, &answer, now) {
+        if let Some(row) = log_row(submission, whose, &answer, now) {
             writes.add_log(row);
+        }
+        if let Some(entry) = &submission.audit {
+            writes.add_audit(audit_row(request, entry, &answer, &history, now));
         }
         answers.push(answer);
     }
     (answers, writes)
 }
 
-fn log_row(submission: &Submission, answer: &Answer, now: Timestamp) -> Option<LogRow> {
+/// What turned out about a request only when it was decided.
+#[derive(Default)]
+struct Whose {
+    merchant: Option<MerchantId>,
+    click: Option<ClickId>,
+}
+
+impl Whose {
+    fn of(report: &Report, catalog: &Catalog, known: &WorkingSet) -> Self {
+        let merchant = report.owner(catalog, known).map(|merchant| merchant.id.clone());
+        let click = known.click_of(&report.player).filter(|click| Some(&click.merchant) == merchant.as_ref());
+        Self { click: click.map(|click| click.id.clone()), merchant }
+    }
+}
+
+fn log_row(submission: &Submission, whose: Whose, answer: &Answer, now: Timestamp) -> Option<LogRow> {
     let entry = submission.log.as_ref()?;
+    let merchant = entry.merchant.clone().or(whose.merchant);
+    if merchant.is_none() && entry.strangers.as_ref().is_some_and(|samples| !samples.take(now)) {
+        return None;
+    }
     Some(LogRow {
         id: submission.request,
         at: now,
-        merchant: entry.merchant.clone(),
-        endpoint: entry.endpoint.to_owned(),
+        merchant,
+        endpoint: entry.endpoint.to_string(),
         method: entry.method.clone(),
         params: entry.params.clone(),
-        click: entry.click.clone(),
+        click: entry.click.clone().or(whose.click),
         outcome: answer.outcome.to_owned(),
         status: answer.status,
         answer: answer.body.clone(),
         conversion: answer.conversion,
         address: entry.address.clone(),
         duration_us: i64::try_from(entry.received.elapsed().as_micros()).unwrap_or(i64::MAX),
+        repeats: entry.repeats,
+        signed: entry.signed,
+        settled_by: None,
     })
+}
+
+fn audit_row(
+    id: RequestId,
+    entry: &AuditEntry,
+    answer: &Answer,
+    history: &[StatusEvent],
+    at: Timestamp,
+) -> AuditRow {
+    let status = |status: Status| serde_json::json!({ "status": status }).to_string();
+    let after =
+        |step: &StatusEvent| serde_json::json!({ "status": step.to, "reason": step.reason }).to_string();
+    AuditRow {
+        id,
+        at,
+        actor: entry.actor.to_string(),
+        address: entry.address.clone(),
+        action: entry.action.to_owned(),
+        subject: entry.subject.clone(),
+        outcome: answer.outcome.to_owned(),
+        before: history.first().and_then(|step| step.from).map(status),
+        after: history.last().map(after),
+    }
 }
 
 /// Tells whoever waits that nothing was recorded, or that nobody knows.

@@ -1,6 +1,8 @@
 //! Where the databases differ: how to connect safely, what their errors mean, how a set of rows is handed over.
 //! Nothing outside this file asks which database it is.
 
+mod snapshot;
+
 use std::{
     fmt, fs,
     net::IpAddr,
@@ -23,6 +25,7 @@ use sqlx::{
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+pub(super) use self::snapshot::{prefer_keys, snapshot, text_of_json, took_too_long};
 use super::{
     StorageError,
     cells::{Cells, Column, Kind},
@@ -406,13 +409,18 @@ pub(super) fn classify(error: &DbErr) -> StorageError {
 }
 
 /// The text of a sub-query that yields the rows bound to a statement, with these columns, and the number of the first
-/// parameter after it. SQLite takes a whole set as one JSON array of arrays; PostgreSQL takes an array per column, in
-/// which a value stands for NULL that no column here ever holds, because its driver's arrays have no NULL in them.
+/// parameter after it. SQLite takes a whole set as one JSON array, of arrays unless there is a single column;
+/// PostgreSQL takes an array per column, in which a value stands for NULL that no column here ever holds, because its
+/// driver's arrays have no NULL in them.
 pub(super) fn rows_source(backend: DbBackend, columns: &[Column]) -> String {
     let parts: Vec<_> =
         columns.iter().enumerate().map(|(at, column)| source_column(backend, at, column)).collect();
     let selected: Vec<_> = parts.iter().map(|(selected, _)| selected.as_str()).collect();
     let selected = selected.join(", ");
+    if let (DbBackend::Sqlite, [column]) = (backend, columns) {
+        let value = if column.kind == Kind::Uuid { "unhex(value)" } else { "value" };
+        return format!("SELECT {value} AS {} FROM json_each($1)", column.name);
+    }
     if backend == DbBackend::Sqlite {
         // Each mention of `value` would write the row out as text once more.
         let rows = "WITH taken AS MATERIALIZED (SELECT value AS row FROM json_each($1))";
@@ -448,7 +456,8 @@ pub(super) fn whole_set(backend: DbBackend, query: &str, kinds: &[Kind]) -> Opti
     let name = |at: usize| format!("c{at}");
     let names: Vec<_> = (0..kinds.len()).map(name).collect();
     let shown = kinds.iter().zip(&names).map(|(kind, name)| match kind {
-        Kind::Uuid => format!("hex({name})"),
+        // hex() makes an empty text of NULL.
+        Kind::Uuid => format!("NULLIF(hex({name}), '')"),
         _ => name.clone(),
     });
     let shown: Vec<_> = shown.collect();

@@ -4,24 +4,27 @@ use std::{collections::HashMap, sync::Arc};
 
 use ipnet::IpNet;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
 
 use super::{
     Storage, StorageError, endpoints,
-    entity::{affiliate, catalog, currency, goal, merchant, offer, postback_endpoint, token},
+    entity::{affiliate, catalog, currency, dialect, goal, merchant, offer, pixel, postback_endpoint, token},
+    pixels,
     rows::{known, valid},
+    saving::{list, open_secret},
 };
 use crate::domain::{
     catalog::{Affiliate, Catalog, Offer},
     currency::{Currencies, CurrencyCode},
+    dialect::{Dialect, DialectForm},
     goal::{AmountRule, Goal, GoalRole, StatusFlow},
-    ids::{AffiliateId, GoalAlias, MerchantId, OfferId, TokenId},
+    ids::{AffiliateId, DialectId, GoalAlias, MerchantId, OfferId, SpotToken, TokenId},
     merchant::{Deal, DealKind, Merchant},
-    money::Multiplier,
+    money::{Money, Multiplier},
+    payout::{Payout, PayoutRule},
     sealed::Sealer,
-    secret::Secret,
     status::Status,
-    template::{UrlTemplate, Vocabulary},
+    template::{TextTemplate, UrlTemplate, Vocabulary},
     time::Timestamp,
     token::{Token, TokenDigest},
 };
@@ -77,11 +80,13 @@ pub(super) async fn load(
     let mut affiliates = HashMap::new();
     for row in affiliate::Entity::find().all(connection).await? {
         let id = valid(AffiliateId::parse(&row.id))?;
-        affiliates.insert(id.clone(), Affiliate { id, name: row.name });
+        affiliates.insert(id.clone(), Affiliate { id, name: row.name, manager: row.manager });
     }
-    let mut offers = HashMap::new();
+    let currencies = currencies(connection).await?;
+    let (mut offers, mut spots) = (HashMap::new(), HashMap::new());
     for row in offer::Entity::find().all(connection).await? {
-        let offer = offer_of(row)?;
+        let offer = offer_of(row, &currencies)?;
+        spots.extend(offer.spot.clone().map(|spot| (spot, offer.id.clone())));
         offers.insert(offer.id.clone(), offer);
     }
     let mut endpoints: HashMap<AffiliateId, Vec<_>> = HashMap::new();
@@ -89,14 +94,37 @@ pub(super) async fn load(
         let endpoint = endpoints::endpoint_of(&row, sealer)?;
         endpoints.entry(endpoint.affiliate.clone()).or_default().push(Arc::new(endpoint));
     }
-    let currencies = currencies(connection).await?;
+    let mut dialects = HashMap::new();
+    for row in dialect::Entity::find().all(connection).await? {
+        let dialect = dialect_of(&row)?;
+        dialects.insert(dialect.id.clone(), Arc::new(dialect));
+    }
+    let goals_of =
+        |offer: &Offer| merchants.get(&offer.merchant).map_or_else(Vec::new, |it| it.goals.clone());
+    let mut pixels: HashMap<OfferId, Vec<_>> = HashMap::new();
+    for row in pixel::Entity::find().all(connection).await? {
+        let pixel = pixels::complete_pixel(row, &offers, goals_of, sealer)?;
+        pixels.entry(pixel.offer.clone()).or_default().push(Arc::new(pixel));
+    }
     let built_in = goals.iter().filter(|goal| goal.merchant == EVERY_MERCHANT);
     let built_in_goals = built_in.map(goal_of).collect::<Result<_, _>>()?;
     let tokens = tokens.into_iter().map(|token| (token.digest, token)).collect();
-    Ok(Catalog { version, merchants, built_in_goals, tokens, affiliates, offers, endpoints, currencies })
+    Ok(Catalog {
+        version,
+        merchants,
+        built_in_goals,
+        tokens,
+        affiliates,
+        offers,
+        spots,
+        endpoints,
+        pixels,
+        currencies,
+        dialects,
+    })
 }
 
-fn merchant_of(
+pub(super) fn merchant_of(
     row: merchant::Model,
     goals: &[goal::Model],
     sealer: &Sealer,
@@ -113,7 +141,13 @@ fn merchant_of(
     let currencies = row.currencies.as_deref().map(list::<String>).transpose()?;
     let codes = |codes: Vec<String>| codes.iter().filter_map(|code| CurrencyCode::parse(code)).collect();
     let initial = list::<String>(&row.initial_statuses)?;
-    let own = goals.iter().filter(|goal| goal.merchant == EVERY_MERCHANT || goal.merchant == row.id);
+    let is_own = |goal: &&goal::Model| goal.merchant == row.id;
+    // A goal of its own that is older than the built-in one of that name stays what it was.
+    let is_replaced = |goal: &&goal::Model| goals.iter().filter(is_own).any(|own| own.alias == goal.alias);
+    let built_in = goals.iter().filter(|goal| goal.merchant == EVERY_MERCHANT && !is_replaced(goal));
+    let goals = built_in.chain(goals.iter().filter(is_own));
+    let dialect = row.dialect.as_deref().map(DialectId::parse).transpose();
+    let initial_status = row.dialect_initial_status.as_deref();
     Ok(Merchant {
         id: valid(MerchantId::parse(&row.id))?,
         name: row.name,
@@ -124,9 +158,12 @@ fn merchant_of(
         hold_suspected: row.hold_suspected,
         require_signature: row.require_signature,
         signing_secret,
+        dialect: valid(dialect)?,
+        dialect_token: row.dialect_token,
+        dialect_initial_status: initial_status.and_then(Status::parse),
         initial_statuses: initial.iter().filter_map(|status| Status::parse(status)).collect(),
         active: row.active,
-        goals: own.map(goal_of).collect::<Result<_, _>>()?,
+        goals: goals.map(goal_of).collect::<Result<_, _>>()?,
     })
 }
 
@@ -135,29 +172,20 @@ pub(super) fn signing_secret_context(merchant: &str) -> String {
     format!("merchant/{merchant}/signing_secret")
 }
 
-/// Opens a secret that was sealed for `context`.
-pub(super) fn open_secret(sealer: &Sealer, text: &str, context: &str) -> Result<Secret, StorageError> {
-    let unreadable = || {
-        StorageError::Broken(format!(
-            "the secret {context} was sealed under another COUNTERSIGN_SECRET: start with that one, or set it anew"
-        ))
-    };
-    let plain = sealer.open(text, context).map_err(|_| unreadable())?;
-    Ok(Secret::new(String::from_utf8(plain).map_err(|_| unreadable())?))
-}
-
-pub(super) fn list<T: DeserializeOwned>(json: &str) -> Result<Vec<T>, StorageError> {
-    serde_json::from_str(json).map_err(|error| StorageError::Broken(format!("a stored list: {error}")))
-}
-
-fn goal_of(row: &goal::Model) -> Result<Goal, StorageError> {
+pub(super) fn goal_of(row: &goal::Model) -> Result<Goal, StorageError> {
+    let message = row.message.as_deref().map(|text| TextTemplate::parse(text, Vocabulary::SystemMessage));
     Ok(Goal {
         alias: valid(GoalAlias::parse(&row.alias))?,
         name: row.name.clone(),
+        token: row.token.clone(),
         once: row.once,
         amount: known(AmountRule::parse(&row.amount), "amount rule")?,
         status_flow: known(StatusFlow::parse(&row.status_flow), "status flow")?,
         role: known(GoalRole::parse(&row.role), "goal role")?,
+        show_sum: row.show_sum,
+        show_count: row.show_count,
+        message: message.transpose().map_err(|error| StorageError::Broken(error.to_string()))?,
+        events: pixels::goal_events(&row.events)?,
     })
 }
 
@@ -174,7 +202,24 @@ pub(super) fn token_of(row: token::Model) -> Result<Token, StorageError> {
     })
 }
 
-fn offer_of(row: offer::Model) -> Result<Offer, StorageError> {
+/// What an offer pays for a goal, as it is stored.
+#[derive(Deserialize)]
+struct StoredPayout {
+    goal: String,
+    amount: String,
+    currency: String,
+}
+
+fn payouts(json: &str, currencies: &Currencies) -> Result<Vec<PayoutRule>, StorageError> {
+    let rule = |stored: StoredPayout| {
+        let money = known(Money::parse(&stored.amount).ok(), "payout")?;
+        let currency = known(currencies.recorded(&stored.currency), "currency of a payout")?;
+        Ok(PayoutRule { goal: valid(GoalAlias::parse(&stored.goal))?, payout: Payout { money, currency } })
+    };
+    list::<StoredPayout>(json)?.into_iter().map(rule).collect()
+}
+
+pub(super) fn offer_of(row: offer::Model, currencies: &Currencies) -> Result<Offer, StorageError> {
     let landing_url = UrlTemplate::parse(&row.landing_url, Vocabulary::LandingUrl)
         .map_err(|error| StorageError::Broken(format!("the landing URL of offer {}: {error}", row.id)))?;
     Ok(Offer {
@@ -184,5 +229,16 @@ fn offer_of(row: offer::Model) -> Result<Offer, StorageError> {
         landing_url,
         active: row.active,
         goals_enabled: row.goals_enabled,
+        spot: valid(row.spot.as_deref().map(SpotToken::parse).transpose())?,
+        currency: row.currency.as_deref().and_then(CurrencyCode::parse),
+        account: row.account,
+        payouts: payouts(&row.payouts, currencies)?,
     })
+}
+
+pub(super) fn dialect_of(row: &dialect::Model) -> Result<Dialect, StorageError> {
+    let broken = |why: String| StorageError::Broken(format!("the dialect {}: {why}", row.id));
+    let form: DialectForm =
+        serde_json::from_str(&row.definition).map_err(|error| broken(error.to_string()))?;
+    Dialect::of(form).map_err(|error| broken(error.to_string()))
 }

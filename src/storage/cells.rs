@@ -61,13 +61,16 @@ impl Cells {
         self.values.first().map_or(0, Vec::len)
     }
 
-    /// A JSON array of an array per row.
+    /// A JSON array of an array per row, or of the values themselves where there is one column.
     pub(super) fn into_json(self) -> String {
-        let mut json = Vec::with_capacity(2 + self.len() * 256);
+        let mut json = Vec::with_capacity(2 + self.len() * self.columns.len() * 32);
+        let is_flat = self.columns.len() == 1;
         for row in 0..self.len() {
             json.push(if row == 0 { b'[' } else { b',' });
             for (at, column) in self.values.iter().enumerate() {
-                json.push(if at == 0 { b'[' } else { b',' });
+                if !is_flat {
+                    json.push(if at == 0 { b'[' } else { b',' });
+                }
                 // Writing texts and numbers to memory can't fail.
                 let _ = match &column[row] {
                     Cell::String(Some(text)) => serde_json::to_writer(&mut json, text),
@@ -77,7 +80,9 @@ impl Cells {
                     _ => serde_json::to_writer(&mut json, &()),
                 };
             }
-            json.push(b']');
+            if !is_flat {
+                json.push(b']');
+            }
         }
         json.extend_from_slice(if json.is_empty() { b"[]" } else { b"]" });
         String::from_utf8(json).unwrap_or_default()

@@ -1,27 +1,31 @@
 //! Configuration, written: what is wanted is compared with what is there, and only the difference is written.
 
-use std::fmt;
+use std::{fmt, sync::Mutex};
 
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, ExprTrait, FromQueryResult,
-    IntoActiveModel, Iterable, ModelTrait, PrimaryKeyToColumn, QueryFilter, sea_query::Expr,
-};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use serde::{Serialize, Serializer};
 
 use super::{
     Storage, StorageError,
-    catalog::{open_secret, signing_secret_context},
-    entity::{affiliate, catalog, currency, goal, merchant, offer, token},
+    audit::{AuditRow, Author, insert_audit},
+    catalog::signing_secret_context,
+    entity::{goal, merchant, offer, token},
+    pixels::goal_events_json,
+    saving::{Action, Saving, announce, json_list, lock},
+    setting::{Configured, Setting, Which, described},
     tokens,
 };
 use crate::domain::{
     catalog::{Affiliate, Offer},
     currency::Currency,
+    dialect::Dialect,
     endpoint::PostbackEndpoint,
     goal::Goal,
-    ids::TokenId,
+    ids::{MerchantId, TokenId},
     merchant::Merchant,
     money::Multiplier,
-    time::Timestamp,
+    pixel::Pixel,
+    setting::SettingKind,
     token::TokenDigest,
 };
 
@@ -32,12 +36,18 @@ pub struct Configuration {
     pub currencies: Vec<Currency>,
     /// Merchants with their own goals and the tokens that they shall have.
     pub merchants: Vec<MerchantSetting>,
+    /// Goals of merchants that stay as they are otherwise.
+    pub goals: Vec<GoalSetting>,
     /// Affiliates.
     pub affiliates: Vec<Affiliate>,
     /// Offers.
     pub offers: Vec<Offer>,
     /// Postback endpoints.
     pub endpoints: Vec<PostbackEndpoint>,
+    /// Dialects.
+    pub dialects: Vec<Dialect>,
+    /// Pixels, with what is configured of them alone.
+    pub pixels: Vec<Pixel>,
 }
 
 /// A merchant as it shall be.
@@ -47,6 +57,21 @@ pub struct MerchantSetting {
     pub merchant: Merchant,
     /// Tokens that it shall have beside those that it has.
     pub tokens: Vec<TokenSetting>,
+}
+
+/// A goal of a merchant's own as it shall be. Its description is the goal's alone.
+#[derive(Debug)]
+pub struct GoalSetting {
+    /// Whose it is.
+    pub merchant: MerchantId,
+    /// The goal.
+    pub goal: Goal,
+}
+
+impl Serialize for GoalSetting {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.goal.serialize(serializer)
+    }
 }
 
 /// A token that a merchant shall have.
@@ -60,6 +85,17 @@ pub struct TokenSetting {
     pub digest: TokenDigest,
 }
 
+/// What somebody saw of one thing before they asked for a change. If it is otherwise, nothing is changed.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// What kind of thing.
+    pub kind: SettingKind,
+    /// Which.
+    pub id: &'a str,
+    /// Its version then; none where there was no such thing, and it shall be created.
+    pub version: Option<&'a str>,
+}
+
 /// What became of one wanted thing.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Difference {
@@ -71,28 +107,6 @@ pub struct Difference {
     pub action: Action,
 }
 
-/// What was done to bring a wanted thing about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// It was not there.
-    Created,
-    /// It was different.
-    Changed,
-    /// It was as wanted.
-    Unchanged,
-}
-
-impl Action {
-    /// The word for it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Created => "created",
-            Self::Changed => "changed",
-            Self::Unchanged => "unchanged",
-        }
-    }
-}
-
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} {}", self.action.as_str(), self.kind, self.id)
@@ -100,151 +114,166 @@ impl fmt::Display for Difference {
 }
 
 impl Storage {
-    /// Brings a configuration about, all of it or nothing, and says what was done. `nonce` draws fresh randomness for
-    /// a secret that has to be sealed.
+    /// Brings a configuration about, all of it or nothing, and says what was done. Each thing that is created or
+    /// changed leaves an entry in the audit log.
     ///
     /// # Errors
-    /// [`StorageError`]; then nothing has changed.
+    /// [`StorageError::Stale`] if something is not as it was seen, [`StorageError::Refused`] if it is there already;
+    /// then nothing has changed, as with any other error.
     pub async fn configure(
         &self,
         wanted: &Configuration,
-        now: Timestamp,
-        nonce: impl Fn() -> [u8; 24] + Send,
+        author: &Author,
+        seen: Option<Seen<'_>>,
     ) -> Result<Vec<Difference>, StorageError> {
         let transaction = self.begin().await?;
-        let mut done = Vec::new();
-        for currency in &wanted.currencies {
-            let code = currency.code.to_string();
-            let row = currency::Model { code: code.clone(), minor_unit: i32::from(currency.minor_unit) };
-            done.push(Difference::of("currency", code, save(&transaction, row).await?));
-        }
+        lock(&*transaction).await?;
+        let saving = Saving {
+            transaction: &transaction,
+            sealer: &self.sealer,
+            nonce: author.nonce,
+            sealed: Mutex::default(),
+        };
+        let mut work = Work { saving, author, seen, done: Vec::new() };
+        work.bring_all_about(&wanted.currencies).await?;
+        work.bring_all_about(&wanted.dialects).await?;
         for setting in &wanted.merchants {
-            self.configure_merchant(&transaction, setting, &nonce, &mut done).await?;
+            work.bring_about(&setting.merchant).await?;
+            let merchant = &setting.merchant.id;
+            let goal = |goal: &Goal| GoalSetting { merchant: merchant.clone(), goal: goal.clone() };
+            work.bring_all_about(&setting.merchant.goals.iter().map(goal).collect::<Vec<_>>()).await?;
             for token in &setting.tokens {
-                done.push(add_token(&transaction, setting, token, now).await?);
+                work.add_token(merchant, token).await?;
             }
         }
-        for affiliate in &wanted.affiliates {
-            let row = affiliate::Model { id: affiliate.id.to_string(), name: affiliate.name.clone() };
-            done.push(Difference::of("affiliate", row.id.clone(), save(&transaction, row).await?));
-        }
-        for offer in &wanted.offers {
-            let row = offer_row(offer);
-            done.push(Difference::of("offer", row.id.clone(), save(&transaction, row).await?));
-        }
-        for endpoint in &wanted.endpoints {
-            done.push(self.configure_endpoint(&transaction, endpoint, &nonce).await?);
-        }
+        work.bring_all_about(&wanted.goals).await?;
+        work.bring_all_about(&wanted.affiliates).await?;
+        work.bring_all_about(&wanted.offers).await?;
+        work.bring_all_about(&wanted.endpoints).await?;
+        work.bring_all_about(&wanted.pixels).await?;
+        let done = work.done;
         if done.iter().any(|difference| difference.action != Action::Unchanged) {
             announce(&transaction).await?;
         }
         transaction.commit().await?;
         Ok(done)
     }
+}
 
-    async fn configure_merchant(
-        &self,
-        transaction: &DatabaseTransaction,
-        setting: &MerchantSetting,
-        nonce: &(impl Fn() -> [u8; 24] + Send),
-        done: &mut Vec<Difference>,
-    ) -> Result<(), StorageError> {
-        let wanted = &setting.merchant;
-        let id = wanted.id.to_string();
-        let stored = merchant::Entity::find_by_id(id.clone()).one(transaction).await?;
-        let stored_secret = stored.and_then(|row| row.signing_secret);
-        let signing_secret = match &wanted.signing_secret {
-            Some(secret) => {
-                Some(self.seal(secret.expose(), &signing_secret_context(&id), stored_secret, nonce)?)
-            }
-            None => stored_secret,
-        };
-        let action = save(transaction, merchant_row(wanted, signing_secret)).await?;
-        done.push(Difference::of("merchant", id.clone(), action));
-        for goal in &wanted.goals {
-            let action = save(transaction, goal_row(&id, goal)).await?;
-            done.push(Difference::of("goal", format!("{id}/{}", goal.alias), action));
+/// A configuration on its way.
+struct Work<'a> {
+    saving: Saving<'a>,
+    author: &'a Author,
+    seen: Option<Seen<'a>>,
+    done: Vec<Difference>,
+}
+
+impl Work<'_> {
+    async fn bring_all_about<T: Configured>(&mut self, wanted: &[T]) -> Result<(), StorageError> {
+        for thing in wanted {
+            self.bring_about(thing).await?;
         }
         Ok(())
     }
 
-    /// The secret as it is to be stored. Sealing the same secret again would give another text, and look like a change.
-    pub(super) fn seal(
-        &self,
-        wanted: &str,
-        context: &str,
-        stored: Option<String>,
-        nonce: &impl Fn() -> [u8; 24],
-    ) -> Result<String, StorageError> {
-        match stored {
-            Some(sealed) if open_secret(&self.sealer, &sealed, context)?.expose() == wanted => Ok(sealed),
-            _ => Ok(self.sealer.seal(wanted.as_bytes(), context, nonce())),
+    async fn bring_about<T: Configured>(&mut self, wanted: &T) -> Result<(), StorageError> {
+        let id = wanted.id();
+        let before = self.described::<T>(&id).await?;
+        if let Some(seen) = self.seen.filter(|seen| (seen.kind, seen.id) == (T::KIND, id.as_str())) {
+            seen.check(before.as_ref())?;
+        }
+        let action = wanted.save(&self.saving).await?;
+        let sealed = self.saving.take_sealed();
+        if action != Action::Unchanged {
+            let after = self.described::<T>(&id).await?;
+            let sealed = Some(sealed).filter(|sealed| before.is_some() && !sealed.is_empty());
+            let row = AuditRow {
+                before: before.map(|it| it.description),
+                after: after.map(|it| with_sealed(it.description, sealed)),
+                ..self.entry(&format!("{}.{}", T::KIND, action.as_verb()), &format!("{}:{id}", T::KIND))
+            };
+            insert_audit(self.saving.transaction, &row).await?;
+        }
+        self.done.push(Difference { kind: T::KIND.as_str(), id, action });
+        Ok(())
+    }
+
+    async fn described<T: Configured>(&self, id: &str) -> Result<Option<Setting>, StorageError> {
+        let (transaction, sealer) = (self.saving.transaction, self.saving.sealer);
+        Ok(described::<T>(transaction, sealer, Which::one(id)).await?.pop())
+    }
+
+    /// An entry of the audit log: the first has the id of the request, and those beside it have ids of their own.
+    fn entry(&self, action: &str, subject: &str) -> AuditRow {
+        let entry = self.author.entry(action, subject);
+        let first = self.done.iter().all(|difference| difference.action == Action::Unchanged);
+        if first { entry } else { AuditRow { id: self.author.new_id(), ..entry } }
+    }
+
+    /// Gives a merchant a token, unless it has it. Tokens are only ever added here: a revoked one stays revoked.
+    async fn add_token(&mut self, merchant: &MerchantId, wanted: &TokenSetting) -> Result<(), StorageError> {
+        let id = format!("{merchant}/{}", wanted.label);
+        let digest = wanted.digest.as_bytes().to_vec();
+        let transaction = self.saving.transaction;
+        let stored = token::Entity::find().filter(token::Column::Digest.eq(digest)).one(transaction).await?;
+        let action = match stored {
+            Some(stored) if stored.merchant == merchant.as_str() => Action::Unchanged,
+            Some(stored) => {
+                let whose = stored.merchant;
+                return Err(StorageError::Refused(format!(
+                    "the token {id} is already a token of merchant {whose}"
+                )));
+            }
+            None => {
+                let entry = self.entry("token.issue", &format!("token:{}", wanted.id));
+                tokens::insert(transaction, merchant, wanted, None, entry).await?;
+                Action::Created
+            }
+        };
+        self.done.push(Difference { kind: "token", id, action });
+        Ok(())
+    }
+}
+
+impl Seen<'_> {
+    fn check(&self, stored: Option<&Setting>) -> Result<(), StorageError> {
+        let Self { kind, id, version } = self;
+        match (version, stored) {
+            (None, None) => Ok(()),
+            (Some(seen), Some(stored)) if *seen == stored.version => Ok(()),
+            (None, Some(_)) => Err(StorageError::Refused(format!("there is a {kind} {id} already"))),
+            (Some(_), None) => Err(StorageError::Refused(format!("there is no {kind} {id}"))),
+            (Some(_), Some(_)) => {
+                Err(StorageError::Stale(format!("somebody has changed the {kind} {id} since you read it")))
+            }
         }
     }
 }
 
-impl Difference {
-    pub(super) fn of(kind: &'static str, id: String, action: Action) -> Self {
-        Self { kind, id, action }
-    }
+/// A description with the names of what was sealed anew, which it does not show.
+fn with_sealed(description: String, sealed: Option<Vec<String>>) -> String {
+    let Some(sealed) = sealed else { return description };
+    let Ok(mut described) = serde_json::from_str::<serde_json::Value>(&description) else {
+        return description;
+    };
+    described["sealed_anew"] = sealed.into();
+    described.to_string()
 }
 
-/// Tells every process that the configuration has changed: it shows in the version.
-pub(super) async fn announce(transaction: &DatabaseTransaction) -> Result<(), StorageError> {
-    let next = Expr::col(catalog::Column::Version).add(1);
-    catalog::Entity::update_many().col_expr(catalog::Column::Version, next).exec(transaction).await?;
-    Ok(())
-}
-
-/// Inserts a row, or brings the stored one of its key to it.
-pub(super) async fn save<M>(transaction: &DatabaseTransaction, row: M) -> Result<Action, StorageError>
-where
-    M: ModelTrait + FromQueryResult + IntoActiveModel<<M::Entity as EntityTrait>::ActiveModel> + PartialEq,
-    M::Entity: EntityTrait<Model = M>,
-    <M::Entity as EntityTrait>::ActiveModel: Send,
-{
-    let mut key = Condition::all();
-    for column in <M::Entity as EntityTrait>::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column) {
-        key = key.add(column.eq(row.get(column)));
-    }
-    let stored = M::Entity::find().filter(key).one(transaction).await?;
-    if stored.as_ref() == Some(&row) {
-        return Ok(Action::Unchanged);
-    }
-    let row = row.into_active_model().reset_all();
-    if stored.is_some() {
-        M::Entity::update(row).exec_without_returning(transaction).await?;
-        return Ok(Action::Changed);
-    }
-    M::Entity::insert(row).exec_without_returning(transaction).await?;
-    Ok(Action::Created)
-}
-
-/// Gives a merchant a token, unless it has it. Tokens are only ever added here: a revoked one stays revoked.
-async fn add_token(
-    transaction: &DatabaseTransaction,
-    setting: &MerchantSetting,
-    wanted: &TokenSetting,
-    now: Timestamp,
-) -> Result<Difference, StorageError> {
-    let merchant = setting.merchant.id.to_string();
-    let id = format!("{merchant}/{}", wanted.label);
-    let digest = wanted.digest.as_bytes().to_vec();
-    let stored = token::Entity::find().filter(token::Column::Digest.eq(digest)).one(transaction).await?;
-    if let Some(stored) = stored {
-        if stored.merchant == merchant {
-            return Ok(Difference::of("token", id, Action::Unchanged));
-        }
-        let whose = stored.merchant;
-        return Err(StorageError::Refused(format!("the token {id} is already a token of merchant {whose}")));
-    }
-    tokens::insert(transaction, &setting.merchant.id, wanted, now, None).await?;
-    Ok(Difference::of("token", id, Action::Created))
-}
-
-fn merchant_row(merchant: &Merchant, signing_secret: Option<String>) -> merchant::Model {
+/// A merchant's row. Without a secret it keeps the one that is there.
+pub(super) fn merchant_row(
+    merchant: &Merchant,
+    stored: Option<merchant::Model>,
+    saving: &Saving<'_>,
+) -> Result<merchant::Model, StorageError> {
+    let stored_secret = stored.and_then(|row| row.signing_secret);
+    let context = signing_secret_context(merchant.id.as_str());
+    let signing_secret = match &merchant.signing_secret {
+        Some(secret) => Some(saving.seal(secret.expose(), &context, stored_secret.as_ref())?),
+        None => stored_secret,
+    };
     let currencies = merchant.currencies.as_ref().map(|codes| json_list(codes.iter()));
-    merchant::Model {
+    Ok(merchant::Model {
         id: merchant.id.to_string(),
         name: merchant.name.clone(),
         deal: merchant.deal.kind().as_str().to_owned(),
@@ -257,10 +286,13 @@ fn merchant_row(merchant: &Merchant, signing_secret: Option<String>) -> merchant
         signing_secret,
         initial_statuses: json_list(&merchant.initial_statuses),
         active: merchant.active,
-    }
+        dialect: merchant.dialect.as_ref().map(ToString::to_string),
+        dialect_token: merchant.dialect_token,
+        dialect_initial_status: merchant.dialect_initial_status.map(|status| status.to_string()),
+    })
 }
 
-fn goal_row(merchant: &str, goal: &Goal) -> goal::Model {
+pub(super) fn goal_row(merchant: &str, goal: &Goal) -> goal::Model {
     goal::Model {
         merchant: merchant.to_owned(),
         alias: goal.alias.to_string(),
@@ -269,10 +301,15 @@ fn goal_row(merchant: &str, goal: &Goal) -> goal::Model {
         amount: goal.amount.as_str().to_owned(),
         status_flow: goal.status_flow.as_str().to_owned(),
         role: goal.role.as_str().to_owned(),
+        show_sum: goal.show_sum,
+        show_count: goal.show_count,
+        token: goal.token.clone(),
+        events: goal_events_json(goal),
+        message: goal.message.as_ref().map(|message| message.source().to_owned()),
     }
 }
 
-fn offer_row(offer: &Offer) -> offer::Model {
+pub(super) fn offer_row(offer: &Offer) -> offer::Model {
     offer::Model {
         id: offer.id.to_string(),
         merchant: offer.merchant.to_string(),
@@ -280,10 +317,10 @@ fn offer_row(offer: &Offer) -> offer::Model {
         landing_url: offer.landing_url.source().to_owned(),
         active: offer.active,
         goals_enabled: offer.goals_enabled,
+        spot: offer.spot.as_ref().map(ToString::to_string),
+        currency: offer.currency.map(|currency| currency.to_string()),
+        account: offer.account,
+        // Texts always serialise.
+        payouts: serde_json::to_string(&offer.payouts).unwrap_or_default(),
     }
-}
-
-/// A list as it is stored: a JSON array of texts.
-pub(super) fn json_list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
-    items.into_iter().map(|item| item.to_string()).collect::<serde_json::Value>().to_string()
 }

@@ -3,7 +3,7 @@
 use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
 use serde::Serialize;
 
-use super::{Attempt, Storage, StorageError, reading::Reading, rows::known};
+use super::{Attempt, AuditRow, Storage, StorageError, audit::insert_audit, reading::Reading, rows::known};
 use crate::domain::{
     delivery::DeliveryState,
     ids::{ConversionId, DeliveryId, EndpointId},
@@ -22,7 +22,7 @@ pub struct DeliveryRow {
     pub conversion: ConversionId,
     /// That it has got this status.
     pub status: Status,
-    /// Where the delivery stands: `waiting`, `delivered`, `dead`.
+    /// Where the delivery stands: `waiting`, `delivered`, `unconfirmed`, `dead`, `too_late`.
     pub state: &'static str,
     /// How often it has been attempted.
     pub attempts: i32,
@@ -45,10 +45,14 @@ pub struct DeliveryFilter {
     pub state: Option<DeliveryState>,
     /// To this endpoint.
     pub endpoint: Option<EndpointId>,
+    /// Of this conversion.
+    pub conversion: Option<ConversionId>,
     /// Owed since this time.
     pub since: Option<Timestamp>,
     /// Owed before this time.
     pub until: Option<Timestamp>,
+    /// With an id before this one, as older ones have.
+    pub before: Option<DeliveryId>,
 }
 
 impl DeliveryFilter {
@@ -64,8 +68,10 @@ impl DeliveryFilter {
         };
         add("state =", self.state.map(|state| state.as_str().into()));
         add("endpoint =", self.endpoint.as_ref().map(|endpoint| endpoint.as_str().into()));
+        add("conversion =", self.conversion.map(|conversion| conversion.uuid().into()));
         add("created_at >=", self.since.map(|since| since.millis().into()));
         add("created_at <", self.until.map(|until| until.millis().into()));
+        add("id <", self.before.map(|id| id.uuid().into()));
         if !self.ids.is_empty() {
             let first = values.len() + 1;
             values.extend(self.ids.iter().map(|id| Value::from(id.uuid())));
@@ -119,17 +125,18 @@ impl Storage {
     ///
     /// # Errors
     /// [`StorageError`]
-    pub async fn resend(&self, filter: &DeliveryFilter, now: Timestamp) -> Result<u64, StorageError> {
+    pub async fn resend(&self, filter: &DeliveryFilter, audit: &AuditRow) -> Result<u64, StorageError> {
         let write = self.begin().await?;
         let (condition, values) = filter.condition();
-        let now = now.millis();
+        let now = audit.at.millis();
         let sql = format!(
             "UPDATE delivery SET state = 'waiting', due_at = {now}, claimed_until = NULL, round_attempts = 0,
-                round_started_at = NULL, settled_at = NULL
+                round_started_at = NULL, settled_at = NULL, continuation = NULL
             WHERE {condition} AND (claimed_until IS NULL OR claimed_until < {now})"
         );
         let statement = Statement::from_sql_and_values(write.get_database_backend(), sql, values);
         let changed = write.execute_raw(statement).await?.rows_affected();
+        insert_audit(&*write, audit).await?;
         write.commit().await?;
         Ok(changed)
     }

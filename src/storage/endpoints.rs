@@ -4,26 +4,28 @@ use std::collections::HashMap;
 
 use sea_orm::{
     ActiveValue::Set,
-    ConnectionTrait, DatabaseTransaction, EntityTrait,
+    ConnectionTrait, EntityTrait,
     sea_query::{Alias, Expr, Func, OnConflict},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::{
-    Storage, StorageError,
-    catalog::{list, open_secret},
-    configuration::{Difference, json_list, save},
+    AuditRow, Storage, StorageError,
+    audit::{Author, insert_audit},
     entity::{
         endpoint_health::{self, Column},
-        postback_endpoint,
+        pixel, postback_endpoint,
     },
     rows::{known, valid},
+    saving::{Saving, json_list, list, lock, open_secret},
 };
 use crate::domain::{
     endpoint::{BasicAuth, Method, PostbackEndpoint, SuccessRule},
     ids::{AffiliateId, EndpointId, GoalAlias, OfferId},
     sealed::Sealer,
     secret::Secret,
+    setting::SettingKind,
     status::Status,
     template::{TextTemplate, UrlTemplate, Vocabulary},
     time::Timestamp,
@@ -55,60 +57,70 @@ impl Storage {
         read_health(&self.reader).await
     }
 
-    /// Pauses an endpoint, or lets it go on.
+    /// Pauses an endpoint for this reason, or lets it go on.
     ///
     /// # Errors
     /// [`StorageError`]
     pub async fn pause_endpoint(
         &self,
         endpoint: &EndpointId,
-        paused: Option<(Timestamp, String)>,
+        reason: Option<String>,
+        author: &Author,
     ) -> Result<(), StorageError> {
         let transaction = self.begin().await?;
+        lock(&*transaction).await?;
+        let before = endpoint_health::Entity::find_by_id(endpoint.as_str()).one(&*transaction).await?;
+        let is_pixel = pixel::Entity::find_by_id(endpoint.as_str()).one(&*transaction).await?.is_some();
+        let kind = if is_pixel { SettingKind::Pixel } else { SettingKind::Postback };
+        let action = if reason.is_some() { "pause" } else { "resume" };
+        let told = |reason: Option<&String>| Some(json!({ "paused": reason }).to_string());
+        let row = AuditRow {
+            before: told(before.and_then(|health| health.pause_reason).as_ref()),
+            after: told(reason.as_ref()),
+            ..author.entry(&format!("{kind}.{action}"), &format!("{kind}:{endpoint}"))
+        };
+        insert_audit(&*transaction, &row).await?;
+        let paused = reason.map(|reason| (author.at, reason));
         write_health(&*transaction, endpoint, &EndpointHealth { failing_since: None, paused }).await?;
         Ok(transaction.commit().await?)
     }
+}
 
-    pub(super) async fn configure_endpoint(
-        &self,
-        transaction: &DatabaseTransaction,
-        endpoint: &PostbackEndpoint,
-        nonce: &(impl Fn() -> [u8; 24] + Send),
-    ) -> Result<Difference, StorageError> {
-        let id = endpoint.id.to_string();
-        let stored = postback_endpoint::Entity::find_by_id(id.clone()).one(transaction).await?;
-        let seal = |plain: &str, what: &str, stored: Option<&String>| {
-            self.seal(plain, &context(&id, what), stored.cloned(), nonce)
-        };
-        let was = stored.as_ref();
-        let basic_auth = endpoint.basic_auth.as_ref().map(credentials_json);
-        let secret = endpoint.signing_secret.as_ref().map(SigningSecret::expose);
-        let row = postback_endpoint::Model {
-            id: id.clone(),
-            affiliate: endpoint.affiliate.to_string(),
-            offer: endpoint.offer.as_ref().map(ToString::to_string),
-            goal: endpoint.goal.as_ref().map(ToString::to_string),
-            statuses: json_list(&endpoint.statuses),
-            method: endpoint.method.as_str().to_owned(),
-            // Trackers take their tokens as headers, as parameters and in the URL.
-            url: seal(endpoint.url.source(), "url", was.map(|row| &row.url))?,
-            params: seal(&templates_json(&endpoint.params), "params", was.map(|row| &row.params))?,
-            headers: seal(&templates_json(&endpoint.headers), "headers", was.map(|row| &row.headers))?,
-            basic_auth: basic_auth
-                .map(|plain| seal(&plain, "basic_auth", was.and_then(|row| row.basic_auth.as_ref())))
-                .transpose()?,
-            signing_secret: secret
-                .map(|secret| {
-                    let stored = was.and_then(|row| row.signing_secret.as_ref());
-                    seal(secret.expose(), "signing_secret", stored)
-                })
-                .transpose()?,
-            success_statuses: endpoint.success.statuses().to_owned(),
-            success_body: endpoint.success.body_contains.clone(),
-            active: endpoint.active,
-        };
-        Ok(Difference::of("postback", id, save(transaction, row).await?))
-    }
+/// An endpoint's row. Secrets that are the same stay as they were sealed.
+pub(super) fn endpoint_row(
+    endpoint: &PostbackEndpoint,
+    stored: Option<&postback_endpoint::Model>,
+    saving: &Saving<'_>,
+) -> Result<postback_endpoint::Model, StorageError> {
+    let id = endpoint.id.to_string();
+    let seal =
+        |plain: &str, what: &str, stored: Option<&String>| saving.seal(plain, &context(&id, what), stored);
+    let basic_auth = endpoint.basic_auth.as_ref().map(|auth| {
+        let stored = stored.and_then(|row| row.basic_auth.as_ref());
+        seal(&credentials_json(auth), "basic_auth", stored)
+    });
+    let signing_secret = endpoint.signing_secret.as_ref().map(|secret| {
+        let stored = stored.and_then(|row| row.signing_secret.as_ref());
+        seal(secret.expose().expose(), "signing_secret", stored)
+    });
+    let (params, headers) = (templates_json(&endpoint.params), templates_json(&endpoint.headers));
+    Ok(postback_endpoint::Model {
+        affiliate: endpoint.affiliate.to_string(),
+        offer: endpoint.offer.as_ref().map(ToString::to_string),
+        goal: endpoint.goal.as_ref().map(ToString::to_string),
+        statuses: json_list(&endpoint.statuses),
+        method: endpoint.method.as_str().to_owned(),
+        // Trackers take their tokens as headers, as parameters and in the URL.
+        url: seal(endpoint.url.source(), "url", stored.map(|row| &row.url))?,
+        params: seal(&params, "params", stored.map(|row| &row.params))?,
+        headers: seal(&headers, "headers", stored.map(|row| &row.headers))?,
+        basic_auth: basic_auth.transpose()?,
+        signing_secret: signing_secret.transpose()?,
+        success_statuses: endpoint.success.statuses().to_owned(),
+        success_body: endpoint.success.body_contains.clone(),
+        active: endpoint.active,
+        id,
+    })
 }
 
 fn credentials_json(auth: &BasicAuth) -> String {

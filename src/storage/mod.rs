@@ -7,38 +7,63 @@
 //! committed as a whole. [`Storage`] is everything else: configuration, tokens, and what people read. Configuration is
 //! written through connections of its own, so that a slow command never holds a postback's place.
 
+mod accounts;
+mod api_keys;
+mod audit;
 mod backend;
 mod bulk;
 mod catalog;
 mod cells;
+mod clicks;
 mod configuration;
+mod conversions;
 mod deliveries;
 mod endpoints;
 mod entity;
+mod facts;
 mod ledger;
 mod log;
 mod outbox;
+mod pixels;
+mod players;
 mod reading;
+mod rollup;
 mod rows;
+mod saved_answers;
+mod saving;
+mod scan;
+mod setting;
+mod settings;
+mod statistics;
 #[cfg(test)]
 mod tests;
 mod tokens;
 
-use std::ops::Deref;
+use std::{ops::Deref, sync::Arc};
 
 use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr, TransactionTrait};
-use tokio::sync::OwnedMutexGuard;
+use tokio::sync::{OwnedMutexGuard, Semaphore};
 
 use self::backend::WriteTurn;
 
 pub use self::{
+    accounts::{Account, UserChange},
+    audit::{AuditFilter, AuditRow, Author},
     backend::{DatabaseUrl, InvalidDatabaseUrl, Role},
-    configuration::{Action, Configuration, Difference, MerchantSetting, TokenSetting},
+    clicks::ClickFilter,
+    configuration::{Configuration, Difference, GoalSetting, MerchantSetting, Seen, TokenSetting},
+    conversions::{ConversionFilter, Deposits, Found, HistoryStep, Order, Selected},
     deliveries::{DeliveryFilter, DeliveryRow},
     endpoints::EndpointHealth,
     ledger::{Ledger, OpenBatch, Trace, Writes},
-    log::{LogFilter, LogRow},
-    outbox::{Attempt, Claimed, Outbox, Settlement, Taken},
+    log::{LogFilter, LogRow, Outcome},
+    outbox::{Attempt, Claimed, Outbox, Settlement, Taken, Wanted},
+    rollup::RollUp,
+    saved_answers::{Held, Once, SavedAnswer},
+    saving::Action,
+    scan::Scanned,
+    setting::{Setting, Which},
+    statistics::StatisticsError,
 };
 use crate::domain::sealed::Sealer;
 
@@ -60,6 +85,9 @@ pub enum StorageError {
     /// What was asked for contradicts what is there.
     #[error("{0}")]
     Refused(String),
+    /// What was asked for goes out from what is no longer so.
+    #[error("{0}")]
+    Stale(String),
     /// The database is not one that may hold money.
     #[error("{0}")]
     Unsafe(String),
@@ -106,6 +134,8 @@ pub struct Storage {
     sealer: Sealer,
     url: DatabaseUrl,
     turn: WriteTurn,
+    /// Statistics read for long, so only some of the reading connections are theirs.
+    statistics_places: Arc<Semaphore>,
 }
 
 impl Storage {
@@ -117,7 +147,8 @@ impl Storage {
         let writer = backend::connect(url, Role::Settings).await?;
         backend::assert_durable(&writer).await?;
         let reader = backend::connect(url, Role::Reader).await?;
-        Ok(Self { reader, writer, sealer, turn: WriteTurn::new(url), url: url.clone() })
+        let statistics_places = Arc::new(Semaphore::new(statistics::AT_ONCE_MAX));
+        Ok(Self { reader, writer, sealer, turn: WriteTurn::new(url), url: url.clone(), statistics_places })
     }
 
     /// One more connection that writes the ledger.

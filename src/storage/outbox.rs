@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, Statement, Value};
+use sea_orm::{ConnectionTrait, DatabaseConnection, Value};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -18,7 +18,7 @@ use super::{
 use crate::domain::{
     currency::Currencies,
     delivery::DeliveryState,
-    ids::{DeliveryId, EndpointId},
+    ids::{ConversionId, DeliveryId, EndpointId},
     outgoing::Facts,
     status::Status,
     time::Timestamp,
@@ -41,6 +41,10 @@ pub struct Claimed {
     pub round_attempts: i32,
     /// When the first of those was.
     pub round_started_at: Option<Timestamp>,
+    /// What an earlier one of those has left behind, to be gone on from.
+    pub continuation: Option<String>,
+    /// Whether a later step of the same conversion waits for this one.
+    pub followed: bool,
     /// What the endpoint is told.
     pub facts: Facts,
 }
@@ -70,24 +74,42 @@ pub struct Settlement<'a> {
     /// Which delivery, by its claim.
     pub claimed: &'a Claimed,
     /// The attempt; none where it was not attempted after all.
-    pub attempt: Option<Attempt>,
+    pub attempt: Option<&'a Attempt>,
     /// Where it stands now.
     pub state: DeliveryState,
     /// When it is due next, while it waits.
     pub due_at: Timestamp,
+    /// What the next attempt goes on from.
+    pub continuation: Option<&'a str>,
 }
 
-/// What a turn has taken from the queue.
+/// What an endpoint's queue is asked for.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Whose queue.
+    pub endpoint: EndpointId,
+    /// How many deliveries at most.
+    pub limit: usize,
+    /// Only those that were due at this time or later: a busy worker need not look again through what it has claimed.
+    pub from: Timestamp,
+}
+
+/// What a turn has taken from an endpoint's queue.
 #[derive(Debug, Default)]
 pub struct Taken {
     /// To be attempted now.
     pub claimed: Vec<Claimed>,
-    /// How many were put behind their predecessor instead.
-    pub put_back: usize,
+    /// How many were due, those that were put back behind their predecessor included. Where it is all that was wanted,
+    /// there may be more.
+    pub found: usize,
+    /// When the last of them was due.
+    pub last_due_at: Option<Timestamp>,
+    /// The conversions of those that were put back: their predecessors, once settled, have somebody to release.
+    pub behind: Vec<ConversionId>,
 }
 
 /// How long a delivery stays behind its predecessor at least, in milliseconds. Settling that one releases it; this is
-/// for a delivery that another process claims while the settlement is not yet visible to it.
+/// for one whose predecessor another process is attempting, or has just settled.
 const PUT_BACK_MILLIS: i64 = 1_000;
 
 /// The connection that claims and settles deliveries.
@@ -99,6 +121,8 @@ pub struct Outbox {
 
 const ENDPOINT_KEY: &[Column] = &columns![Text endpoint];
 const DELIVERY_KEY: &[Column] = &columns![Uuid id];
+const CLAIM_KEY: &[Column] = &columns![Uuid id, Integer claim];
+const STANDING: &[Column] = &columns![Uuid id, Integer claim, Integer attempts];
 const PUT_BACK: &[Column] = &columns![Uuid id, Integer due_at];
 const ATTEMPT: &[Column] = &columns![
     Uuid delivery, Integer number, Integer at, Text request, Integer status, Text answer, Text error,
@@ -106,25 +130,31 @@ const ATTEMPT: &[Column] = &columns![
 ];
 const SETTLED: &[Column] = &columns![
     Uuid id, Integer claim, Text state, Integer due_at, Integer attempts, Integer round_attempts,
-    Integer round_started_at, Integer settled_at,
+    Integer round_started_at, Integer settled_at, Text continuation,
 ];
-/// What is loaded of a claimed delivery, before its conversion.
-const CLAIMED_KINDS: &[Kind] = &[
+/// What is read of a delivery that is due, before its conversion.
+const DUE_KINDS: &[Kind] = &[
     Kind::Uuid,
+    Kind::Integer,
+    Kind::Integer,
+    Kind::Integer,
+    Kind::Integer,
+    Kind::Integer,
+    Kind::Integer,
+    Kind::Integer,
+    Kind::Text,
+    Kind::Text,
     Kind::Text,
     Kind::Integer,
-    Kind::Integer,
-    Kind::Integer,
-    Kind::Integer,
-    Kind::Integer,
-    Kind::Integer,
-    Kind::Text,
     Kind::Text,
     Kind::Integer,
     Kind::Text,
     Kind::Text,
 ];
 const SUCCESSOR_KEY: &[Column] = &columns![Uuid conversion, Text endpoint, Integer step];
+
+/// What stands for "later steps only" where the due time of the earlier ones is asked.
+const FOLLOWED: i64 = i64::MAX;
 
 impl Outbox {
     pub(super) fn new(connection: DatabaseConnection, turn: WriteTurn) -> Self {
@@ -168,8 +198,9 @@ impl Outbox {
         read_health(&self.connection).await
     }
 
-    /// Settles what has been attempted, writes how endpoints fare, and claims up to so many due deliveries of each of
-    /// these endpoints until `until`: one transaction, and none of it waits for the network.
+    /// Settles what has been attempted, writes how endpoints fare, and claims due deliveries until `until`, in the
+    /// order of their due times: one transaction, and none of it waits for the network. Gives what was taken of each
+    /// queue, in the order of what was wanted.
     ///
     /// A delivery whose predecessor (the same conversion's earlier step, to the same endpoint) is not settled is put
     /// behind it instead of being claimed.
@@ -180,23 +211,17 @@ impl Outbox {
         &self,
         settlements: &[Settlement<'_>],
         health: &HashMap<EndpointId, EndpointHealth>,
-        wanted: &[(EndpointId, usize)],
+        wanted: &[Wanted],
         now: Timestamp,
         until: Timestamp,
         currencies: &Currencies,
-    ) -> Result<Taken, StorageError> {
+    ) -> Result<Vec<Taken>, StorageError> {
         let write = Write::begin(&self.connection, &self.turn).await?;
         settle(&write, settlements, now).await?;
         for (endpoint, health) in health {
             note_health(&*write, endpoint, health).await?;
         }
-        let mut ids = Cells::new(DELIVERY_KEY);
-        for (endpoint, limit) in wanted {
-            for id in claim(&write, endpoint, *limit, now, until).await? {
-                ids.push([id.into()]);
-            }
-        }
-        let taken = load_claimed(&write, ids, now, until, currencies).await?;
+        let taken = claim(&write, wanted, now, until, currencies).await?;
         write.commit().await?;
         Ok(taken)
     }
@@ -230,128 +255,148 @@ fn endpoint_cells(endpoints: &[EndpointId]) -> Cells {
     cells
 }
 
-/// Nothing is claimed of an endpoint that has been paused a moment ago.
-async fn claim(
-    write: &Write,
-    endpoint: &EndpointId,
-    limit: usize,
-    now: Timestamp,
-    until: Timestamp,
-) -> Result<Vec<Uuid>, StorageError> {
-    let backend = write.get_database_backend();
-    let sql = format!(
-        "WITH due AS (
-            SELECT id FROM delivery WHERE endpoint = $1 AND state = 'waiting' AND due_at <= $2
-                AND (claimed_until IS NULL OR claimed_until <= $2)
-                AND NOT EXISTS (SELECT 1 FROM endpoint_health AS h WHERE h.endpoint = $1 AND h.paused_at IS NOT NULL)
-            ORDER BY due_at LIMIT $4 {}
-        )
-        UPDATE delivery SET claimed_until = $3, claim = claim + 1 FROM due
-        WHERE delivery.id = due.id RETURNING delivery.id",
-        backend::skip_locked(&**write)
-    );
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let values: [Value; 4] =
-        [endpoint.as_str().into(), now.millis().into(), until.millis().into(), limit.into()];
-    let rows = write.query_all_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
-    rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
-}
-
 // What waits is told by `settled_at` wherever rows are found by another way than the queue: a condition on `state`
 // would let the planner walk the queue's index, which is short when it plans and may be a million rows long later.
 
-async fn load_claimed(
+/// Deliveries that are due, with all that an endpoint is told. Nothing is due at an endpoint that has been paused a
+/// moment ago.
+fn due_sql(write: &Write) -> String {
+    format!(
+        "SELECT d.id, d.due_at, d.step, d.claim, d.attempts, d.round_attempts, d.round_started_at,
+            (SELECT min(CASE WHEN b.step > d.step THEN {FOLLOWED} WHEN b.claimed_until IS NULL THEN b.due_at ELSE 0 END)
+                FROM delivery AS b WHERE b.conversion = d.conversion AND b.endpoint = d.endpoint AND b.step <> d.step
+                    AND b.settled_at IS NULL) AS beside,
+            d.continuation, e.to_status, e.reason, e.at, k.params, k.at, c.extra,
+            (SELECT p.player_id FROM player AS p WHERE p.click_id = c.click_id) AS player_id, {CONVERSION_SELECTED}
+        FROM (SELECT * FROM delivery WHERE endpoint = $1 AND state = 'waiting' AND due_at BETWEEN $2 AND $3
+                    AND (claimed_until IS NULL OR claimed_until <= $3) AND NOT EXISTS
+                        (SELECT 1 FROM endpoint_health AS h WHERE h.endpoint = $1 AND h.paused_at IS NOT NULL)
+                ORDER BY due_at LIMIT $4 {}) AS d
+            CROSS JOIN status_event AS e CROSS JOIN conversion AS c CROSS JOIN click AS k
+        WHERE e.conversion = d.conversion AND e.step = d.step AND c.id = d.conversion AND k.id = c.click_id",
+        backend::skip_locked(&**write)
+    )
+}
+
+async fn claim(
     write: &Write,
-    ids: Cells,
+    wanted: &[Wanted],
     now: Timestamp,
     until: Timestamp,
     currencies: &Currencies,
-) -> Result<Taken, StorageError> {
-    let sql = format!(
-        "SELECT d.id, d.endpoint, d.step, d.claim, d.attempts, d.round_attempts, d.round_started_at,
-            (SELECT min(CASE WHEN b.claimed_until IS NULL THEN b.due_at ELSE 0 END) FROM delivery AS b
-                WHERE b.conversion = d.conversion AND b.endpoint = d.endpoint AND b.step < d.step
-                    AND b.settled_at IS NULL) AS predecessor_due,
-            e.to_status, e.reason, e.at, k.params, c.extra, {CONVERSION_SELECTED}
-        FROM ({{rows}}) AS r CROSS JOIN delivery AS d CROSS JOIN status_event AS e CROSS JOIN conversion AS c
-            CROSS JOIN click AS k
-        WHERE d.id = r.id AND e.conversion = d.conversion AND e.step = d.step AND c.id = d.conversion
-            AND k.id = c.click_id
-        ORDER BY d.created_at, d.step"
-    );
-    let kinds: Vec<_> = CLAIMED_KINDS.iter().copied().chain(conversion_kinds()).collect();
-    let rows = bulk::select(&**write, &kinds, &sql, ids, None).await?;
-    if rows.is_empty() {
-        return Ok(Taken::default());
-    }
-    let mut claimed = Vec::with_capacity(rows.len());
-    let mut blocked = Cells::new(PUT_BACK);
-    for row in &rows {
-        let mut row = Reading::of(row);
-        let delivery = DeliveryId::new(row.next()?);
-        let endpoint = row.id(EndpointId::parse)?;
-        let (step, claim) = (row.next()?, i64::from(row.next::<i32>()?));
-        let (attempts, round_attempts) = (row.next()?, row.next()?);
-        let round_started_at = row.next::<Option<i64>>()?.map(Timestamp::from_millis);
-        if let Some(predecessor_due) = row.next::<Option<i64>>()? {
-            let look_again = now.plus_millis(PUT_BACK_MILLIS).millis();
-            blocked.push([delivery.uuid().into(), look_again.max(predecessor_due.saturating_add(1)).into()]);
-            continue;
+) -> Result<Vec<Taken>, StorageError> {
+    let sql = due_sql(write);
+    let kinds: Vec<_> = DUE_KINDS.iter().copied().chain(conversion_kinds()).collect();
+    let (mut claims, mut behind) = (Cells::new(DELIVERY_KEY), Cells::new(PUT_BACK));
+    let mut all_taken = Vec::with_capacity(wanted.len());
+    for Wanted { endpoint, limit, from } in wanted {
+        let limit = i64::try_from(*limit).unwrap_or(i64::MAX);
+        let values: [Value; 4] =
+            [endpoint.as_str().into(), from.millis().into(), now.millis().into(), limit.into()];
+        let mut rows = bulk::find(&**write, &kinds, &sql, values.into()).await?;
+        let mut taken = Taken { found: rows.len(), ..Taken::default() };
+        taken.claimed.reserve(rows.len());
+        for row in &mut rows {
+            let (due_at, found) = found(&mut Reading::taking(row), endpoint, until, currencies)?;
+            taken.last_due_at = taken.last_due_at.max(Some(due_at));
+            match found {
+                Found::Ready(claimed) => {
+                    claims.push([claimed.facts.delivery.uuid().into()]);
+                    taken.claimed.push(*claimed);
+                }
+                Found::Behind { delivery, conversion, predecessor_due } => {
+                    taken.behind.push(conversion);
+                    let look_again = now.plus_millis(PUT_BACK_MILLIS).millis();
+                    let due_at = look_again.max(predecessor_due.saturating_add(1));
+                    behind.push([delivery.into(), due_at.into()]);
+                }
+            }
         }
-        let status = known(Status::parse(&row.next::<String>()?), "status")?;
-        let (reason, changed_at) = (row.next()?, Timestamp::from_millis(row.next()?));
-        let click_params = params(Some(&row.next::<String>()?))?;
-        let extra = params(row.next::<Option<String>>()?.as_deref())?;
-        let mut conversion = conversion(&mut row, currencies)?;
-        conversion.extra = extra;
-        let facts = Facts { delivery, conversion, click_params, status, reason, changed_at };
-        claimed.push(Claimed {
-            endpoint,
-            step,
-            claim,
-            until,
-            attempts,
-            round_attempts,
-            round_started_at,
-            facts,
-        });
+        all_taken.push(taken);
     }
-    let put_back = "UPDATE delivery SET due_at = v.due_at, claimed_until = NULL FROM ({rows}) AS v
-        WHERE delivery.id = v.id";
-    let taken = Taken { claimed, put_back: blocked.len() };
-    if !blocked.is_empty() {
-        bulk::update(&**write, put_back, blocked, None).await?;
+    if !claims.is_empty() {
+        let claim = "UPDATE delivery SET claimed_until = {after}, claim = claim + 1 FROM ({rows}) AS v
+            WHERE delivery.id = v.id";
+        bulk::update(&**write, claim, claims, Some(until.millis())).await?;
     }
-    Ok(taken)
+    if !behind.is_empty() {
+        let put_back = "UPDATE delivery SET due_at = v.due_at, claimed_until = NULL FROM ({rows}) AS v
+            WHERE delivery.id = v.id";
+        bulk::update(&**write, put_back, behind, None).await?;
+    }
+    Ok(all_taken)
+}
+
+/// A delivery that is due.
+enum Found {
+    Ready(Box<Claimed>),
+    Behind { delivery: Uuid, conversion: ConversionId, predecessor_due: i64 },
+}
+
+/// Reads a row of [`due_sql`], as it is once it is claimed.
+fn found(
+    row: &mut Reading<'_>,
+    endpoint: &EndpointId,
+    until: Timestamp,
+    currencies: &Currencies,
+) -> Result<(Timestamp, Found), StorageError> {
+    let (id, due_at) = (row.next::<Uuid>()?, Timestamp::from_millis(row.next()?));
+    let (step, claim) = (row.next()?, i64::from(row.next::<i32>()?) + 1);
+    let (attempts, round_attempts) = (row.next()?, row.next()?);
+    let round_started_at = row.next::<Option<i64>>()?.map(Timestamp::from_millis);
+    let beside = row.next::<Option<i64>>()?;
+    let continuation = row.next()?;
+    let status = known(Status::parse(&row.next::<String>()?), "status")?;
+    let (reason, changed_at) = (row.next()?, Timestamp::from_millis(row.next()?));
+    let click_params = params(Some(&row.next::<String>()?))?;
+    let clicked_at = Timestamp::from_millis(row.next()?);
+    let extra = params(row.next::<Option<String>>()?.as_deref())?;
+    let player_id = row.next()?;
+    let mut conversion = conversion(row, currencies)?;
+    conversion.extra = extra;
+    if let Some(predecessor_due) = beside.filter(|beside| *beside != FOLLOWED) {
+        return Ok((due_at, Found::Behind { delivery: id, conversion: conversion.id, predecessor_due }));
+    }
+    let delivery = DeliveryId::new(id);
+    let claimed = Claimed {
+        endpoint: endpoint.clone(),
+        step,
+        claim,
+        until,
+        attempts,
+        round_attempts,
+        round_started_at,
+        continuation,
+        followed: beside.is_some(),
+        facts: Facts {
+            delivery,
+            conversion,
+            click_params,
+            player_id,
+            clicked_at,
+            status,
+            reason,
+            changed_at,
+        },
+    };
+    Ok((due_at, Found::Ready(Box::new(claimed))))
 }
 
 async fn settle(write: &Write, settlements: &[Settlement<'_>], now: Timestamp) -> Result<(), StorageError> {
-    let mut cells = Cells::new(SETTLED);
-    for settlement in settlements {
-        push_settled(&mut cells, settlement, now);
+    if settlements.is_empty() {
+        return Ok(());
     }
-    let update = "UPDATE delivery SET state = v.state, due_at = v.due_at, claimed_until = NULL, attempts = v.attempts,
-            round_attempts = v.round_attempts, round_started_at = v.round_started_at, settled_at = v.settled_at
-        FROM ({rows}) AS v WHERE delivery.id = v.id AND delivery.claim = v.claim AND delivery.claimed_until IS NOT NULL
-        RETURNING delivery.id";
-    let rows = bulk::update_returning(&**write, update, cells, None).await?;
-    // Whatever has been claimed by somebody else since is theirs to settle; what has no claim any more was settled by a
-    // commit whose answer got lost, or is to be sent again.
-    let own = rows.iter().map(|row| Reading::of(row).next::<Uuid>()).collect::<Result<HashSet<_>, _>>()?;
-    let settled = settlements.iter().filter(|it| own.contains(&it.claimed.facts.delivery.uuid()));
+    let own = settle_rows(write, settlements, now).await?;
+    let is_own = |id: Uuid| own.as_ref().is_none_or(|own| own.contains(&id));
     let (mut attempts, mut successors) = (Cells::new(ATTEMPT), Cells::new(SUCCESSOR_KEY));
-    for settlement in settled {
-        let claimed = settlement.claimed;
-        if let Some(attempt) = &settlement.attempt {
-            push_attempt(&mut attempts, claimed.facts.delivery, attempt);
-        }
-        if settlement.state != DeliveryState::Waiting {
+    for Settlement { claimed, attempt, state, .. } in settlements {
+        let delivery = claimed.facts.delivery.uuid();
+        let Some(attempt) = attempt.filter(|_| is_own(delivery)) else { continue };
+        push_attempt(&mut attempts, delivery, attempt);
+        if claimed.followed && *state != DeliveryState::Waiting {
             let conversion = claimed.facts.conversion.id.uuid();
-            successors.push([
-                conversion.into(),
-                text(claimed.endpoint.as_str()),
-                i64::from(claimed.step).into(),
-            ]);
+            let step = i64::from(claimed.step);
+            successors.push([conversion.into(), text(claimed.endpoint.as_str()), step.into()]);
         }
     }
     bulk::insert(&**write, "attempt", attempts).await?;
@@ -365,10 +410,61 @@ async fn settle(write: &Write, settlements: &[Settlement<'_>], now: Timestamp) -
     Ok(())
 }
 
+/// Writes where deliveries stand. Gives those that were still the worker's to settle; none where all were.
+///
+/// Whatever has been claimed by somebody else since is theirs to settle; what has no claim any more was settled by a
+/// commit whose answer got lost, or is to be sent again.
+async fn settle_rows(
+    write: &Write,
+    settlements: &[Settlement<'_>],
+    now: Timestamp,
+) -> Result<Option<HashSet<Uuid>>, StorageError> {
+    let (mut delivered, mut others) = (Cells::new(CLAIM_KEY), Cells::new(SETTLED));
+    for settlement in settlements {
+        if settlement.state == DeliveryState::Delivered {
+            let claimed = settlement.claimed;
+            delivered.push([claimed.facts.delivery.uuid().into(), claimed.claim.into()]);
+        } else {
+            push_settled(&mut others, settlement, now);
+        }
+    }
+    let mut changed = 0;
+    if !delivered.is_empty() {
+        let update = "UPDATE delivery SET state = 'delivered', claimed_until = NULL, attempts = attempts + 1,
+                round_attempts = round_attempts + 1, settled_at = {after}
+            FROM ({rows}) AS v
+            WHERE delivery.id = v.id AND delivery.claim = v.claim AND delivery.claimed_until IS NOT NULL";
+        changed += bulk::update(&**write, update, delivered, Some(now.millis())).await?;
+    }
+    if !others.is_empty() {
+        let update = "UPDATE delivery SET state = v.state, due_at = v.due_at, claimed_until = NULL,
+                attempts = v.attempts, round_attempts = v.round_attempts, round_started_at = v.round_started_at,
+                settled_at = v.settled_at, continuation = v.continuation
+            FROM ({rows}) AS v
+            WHERE delivery.id = v.id AND delivery.claim = v.claim AND delivery.claimed_until IS NOT NULL";
+        changed += bulk::update(&**write, update, others, None).await?;
+    }
+    if u64::try_from(settlements.len()).is_ok_and(|all| all == changed) {
+        return Ok(None);
+    }
+    // It is so rare that nobody asks unless the number tells: those are meant that stand as they have just been
+    // settled. What was settled before has its attempt already.
+    let mut standing = Cells::new(STANDING);
+    for Settlement { claimed, attempt, .. } in settlements {
+        let attempts = i64::from(claimed.attempts) + i64::from(attempt.is_some());
+        standing.push([claimed.facts.delivery.uuid().into(), claimed.claim.into(), attempts.into()]);
+    }
+    let sql = "SELECT v.id FROM ({rows}) AS v CROSS JOIN delivery AS d
+        WHERE d.id = v.id AND d.claim = v.claim AND d.claimed_until IS NULL AND d.attempts = v.attempts
+            AND NOT EXISTS (SELECT 1 FROM attempt AS a WHERE a.delivery = v.id AND a.number = v.attempts)";
+    let rows = bulk::select(&**write, &[Kind::Uuid], sql, standing, None).await?;
+    rows.iter().map(|row| Reading::of(row).next()).collect::<Result<_, _>>().map(Some)
+}
+
 fn push_settled(cells: &mut Cells, settlement: &Settlement<'_>, now: Timestamp) {
-    let Settlement { claimed, attempt, state, due_at } = settlement;
+    let Settlement { claimed, attempt, state, due_at, continuation } = settlement;
     let made = i32::from(attempt.is_some());
-    let round_started_at = claimed.round_started_at.or(attempt.as_ref().map(|attempt| attempt.at));
+    let round_started_at = claimed.round_started_at.or(attempt.map(|attempt| attempt.at));
     cells.push([
         claimed.facts.delivery.uuid().into(),
         claimed.claim.into(),
@@ -378,12 +474,13 @@ fn push_settled(cells: &mut Cells, settlement: &Settlement<'_>, now: Timestamp) 
         i64::from(claimed.round_attempts + made).into(),
         round_started_at.map(Timestamp::millis).into(),
         (*state != DeliveryState::Waiting).then_some(now.millis()).into(),
+        text_or_null(*continuation),
     ]);
 }
 
-fn push_attempt(cells: &mut Cells, delivery: DeliveryId, attempt: &Attempt) {
+fn push_attempt(cells: &mut Cells, delivery: Uuid, attempt: &Attempt) {
     cells.push([
-        delivery.uuid().into(),
+        delivery.into(),
         i64::from(attempt.number).into(),
         attempt.at.millis().into(),
         text(&attempt.request),

@@ -1,5 +1,7 @@
 //! Rows that were found, read column by column from the left.
 
+use std::vec::IntoIter;
+
 use sea_orm::{QueryResult, TryGetable};
 use serde_json::Value;
 use uuid::Uuid;
@@ -23,6 +25,7 @@ pub(super) struct Reading<'a> {
 enum Source<'a> {
     Plain(&'a QueryResult),
     Json(&'a [Value]),
+    Taken(IntoIter<Value>),
 }
 
 impl<'a> Reading<'a> {
@@ -39,17 +42,25 @@ impl<'a> Reading<'a> {
         }
     }
 
+    /// A row of a set that nobody reads again: its texts are taken instead of copied.
+    pub(super) fn taking(row: &'a mut Row) -> Self {
+        match row {
+            Row::Plain(row) => Self::new(row),
+            Row::Json(values) => Self { row: Source::Taken(std::mem::take(values).into_iter()), column: 0 },
+        }
+    }
+
     pub(super) fn next<T: Readable>(&mut self) -> Result<T, StorageError> {
         let column = self.column;
         self.column += 1;
-        match &self.row {
-            Source::Plain(row) => Ok(row.try_get_by_index(column)?),
-            Source::Json(values) => values.get(column).and_then(T::of_json).ok_or_else(|| {
-                StorageError::Broken(format!(
-                    "column {column} of a row holds what this program does not know"
-                ))
-            }),
-        }
+        let value = match &mut self.row {
+            Source::Plain(row) => return Ok(row.try_get_by_index(column)?),
+            Source::Json(values) => values.get(column).and_then(T::of_json),
+            Source::Taken(values) => values.next().and_then(T::taking_json),
+        };
+        value.ok_or_else(|| {
+            StorageError::Broken(format!("column {column} of a row holds what this program does not know"))
+        })
     }
 
     pub(super) fn id<T>(&mut self, parse: fn(&str) -> Result<T, InvalidId>) -> Result<T, StorageError> {
@@ -61,11 +72,20 @@ impl<'a> Reading<'a> {
 pub(super) trait Readable: TryGetable {
     /// From JSON, as [`super::backend::whole_set`] writes it: an id in hexadecimal, a truth as 0 or 1.
     fn of_json(value: &Value) -> Option<Self>;
+
+    /// The same, of a value that nobody needs any more.
+    fn taking_json(value: Value) -> Option<Self> {
+        Self::of_json(&value)
+    }
 }
 
 impl Readable for String {
     fn of_json(value: &Value) -> Option<Self> {
         value.as_str().map(str::to_owned)
+    }
+
+    fn taking_json(value: Value) -> Option<Self> {
+        if let Value::String(text) = value { Some(text) } else { None }
     }
 }
 
@@ -96,5 +116,9 @@ impl Readable for Uuid {
 impl<T: Readable> Readable for Option<T> {
     fn of_json(value: &Value) -> Option<Self> {
         if value.is_null() { Some(None) } else { T::of_json(value).map(Some) }
+    }
+
+    fn taking_json(value: Value) -> Option<Self> {
+        if value.is_null() { Some(None) } else { T::taking_json(value).map(Some) }
     }
 }

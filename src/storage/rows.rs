@@ -14,11 +14,13 @@ use crate::domain::{
     currency::Currencies,
     decide::{NewClick, OwedDelivery},
     ids::{
-        AffiliateId, ClickId, ConversionId, DeliveryId, GoalAlias, InvalidId, MerchantId, OfferId,
-        TransactionId,
+        AffiliateId, ClickId, ConversionId, DeliveryId, GoalAlias, InvalidId, MerchantId, OfferId, PlayerId,
+        TransactionId, UserId,
     },
     money::{Money, Multiplier},
     params::Params,
+    payout::Payout,
+    player::PlayerNote,
     status::{Status, StatusEvent},
     time::Timestamp,
 };
@@ -26,10 +28,16 @@ use crate::domain::{
 pub(super) const CLICK: &[Column] =
     &columns![Text id, Text offer, Text affiliate, Text merchant, Text params, Integer at];
 
+pub(super) const CLICK_OF_USER: &[Column] = &columns![Text user_id, Text offer, Text click_id];
+
+pub(super) const PLAYER: &[Column] =
+    &columns![Text click_id, Text player_id, Text user_id, Text username, Text name, Integer at];
+
 pub(super) const CONVERSION: &[Column] = &columns![
     Uuid id, Text click_id, Text merchant, Text offer, Text affiliate, Text goal, Boolean once, Text status,
     Integer steps, Integer amount, Text currency, Integer revenue, Integer multiplier, Text transaction_id,
-    Boolean suspected_duplicate, Integer created_at, Integer decided_at, Integer event_time, Text extra,
+    Boolean suspected_duplicate, Integer created_at, Integer decided_at, Integer event_time,
+    Integer payout, Text payout_currency, Text extra,
 ];
 
 pub(super) const DECIDED: &[Column] =
@@ -53,7 +61,7 @@ pub(super) const CLICK_SELECTED: &str = "c.id, c.offer, c.affiliate, c.merchant,
 /// The columns that [`conversion`] reads, of a table called `c`.
 pub(super) const CONVERSION_SELECTED: &str = "c.id, c.click_id, c.merchant, c.offer, c.affiliate, c.goal, c.once, \
     c.status, c.steps, c.amount, c.currency, c.revenue, c.multiplier, c.transaction_id, c.suspected_duplicate, \
-    c.created_at, c.decided_at, c.event_time";
+    c.created_at, c.decided_at, c.event_time, c.payout, c.payout_currency";
 
 pub(super) fn text(value: impl AsRef<str>) -> Cell {
     Cell::from(value.as_ref())
@@ -68,7 +76,7 @@ pub(super) fn json(params: &Params) -> String {
 }
 
 pub(super) fn push_click(cells: &mut Cells, new: &NewClick) {
-    let NewClick { click, params } = new;
+    let NewClick { click, params, .. } = new;
     cells.push([
         text(click.id.as_str()),
         text(click.offer.as_str()),
@@ -76,6 +84,24 @@ pub(super) fn push_click(cells: &mut Cells, new: &NewClick) {
         text(click.merchant.as_str()),
         text(json(params)),
         click.at.millis().into(),
+    ]);
+}
+
+/// Only of a click that tells its user.
+pub(super) fn push_click_of_user(cells: &mut Cells, new: &NewClick) {
+    if let Some(user) = &new.user {
+        cells.push([text(user.as_str()), text(new.click.offer.as_str()), text(new.click.id.as_str())]);
+    }
+}
+
+pub(super) fn push_player(cells: &mut Cells, (note, at): &(PlayerNote, Timestamp)) {
+    cells.push([
+        text(note.click.as_str()),
+        text_or_null(note.player_id.as_ref().map(PlayerId::as_str)),
+        text_or_null(note.user_id.as_ref().map(UserId::as_str)),
+        text_or_null(note.username.as_deref()),
+        text_or_null(note.name.as_deref()),
+        at.millis().into(),
     ]);
 }
 
@@ -100,6 +126,8 @@ pub(super) fn push_conversion(cells: &mut Cells, conversion: &Conversion) {
         c.created_at.millis().into(),
         c.decided_at.map(Timestamp::millis).into(),
         c.event_time.map(Timestamp::millis).into(),
+        c.payout.map(|payout| payout.money.stored()).into(),
+        text_or_null(c.payout.map(|payout| payout.currency.code.to_string())),
         text_or_null((!c.extra.is_empty()).then(|| json(&c.extra))),
     ]);
 }
@@ -198,6 +226,7 @@ pub(super) fn conversion(row: &mut Reading<'_>, currencies: &Currencies) -> Resu
         created_at: Timestamp::from_millis(row.next()?),
         decided_at: row.next::<Option<i64>>()?.map(Timestamp::from_millis),
         event_time: row.next::<Option<i64>>()?.map(Timestamp::from_millis),
+        payout: payout(row.next()?, row.next()?, currencies)?,
         extra: Params::new(),
     })
 }
@@ -207,6 +236,17 @@ fn revenue(money: Option<i64>, multiplier: Option<i64>) -> Result<Option<Revenue
     let money = known(Money::from_stored(money), "revenue")?;
     let multiplier = known(Multiplier::from_stored(multiplier), "multiplier")?;
     Ok(Some(Revenue { money, multiplier }))
+}
+
+fn payout(
+    money: Option<i64>,
+    currency: Option<String>,
+    currencies: &Currencies,
+) -> Result<Option<Payout>, StorageError> {
+    let (Some(money), Some(code)) = (money, currency) else { return Ok(None) };
+    let money = known(Money::from_stored(money), "payout")?;
+    let currency = known(currencies.recorded(&code), "currency of a payout")?;
+    Ok(Some(Payout { money, currency }))
 }
 
 pub(super) fn valid<T>(id: Result<T, InvalidId>) -> Result<T, StorageError> {

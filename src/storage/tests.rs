@@ -4,6 +4,8 @@
 mod databases;
 mod durability;
 mod errors;
+mod facts;
 mod money;
+mod statistics;
 mod stream;
 mod traps;

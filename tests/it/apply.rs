@@ -124,6 +124,10 @@ on_both_databases! {
                 8,
                 "merchant.goal.alias",
             ),
+            ("[[offer]]", "[[offer]]\npayout = [{goal=\"vip\",amount=\"1\",currency=\"EUR\"}]", 12, "offer.payout"),
+            ("[[offer]]", "[[offer]]\npayout = [{goal=\"ftd\",amount=\"0\",currency=\"EUR\"}]", 12, "offer.payout"),
+            ("[[offer]]", "[[offer]]\npayout = [{goal=\"ftd\",amount=\"1.005\",currency=\"EUR\"}]", 12, "offer.payout"),
+            ("[[offer]]", "[[offer]]\npayout = [{goal=\"ftd\",amount=\"1\",currency=\"EURO\"}]", 12, "offer.payout"),
             ("[[offer]]", "[[affiliate]]\nid = \"lotus\"\nname = \"Twice\"\n\n[[offer]]", 12, "affiliate.id"),
         ];
         for (right, wrong, line, key) in changes {

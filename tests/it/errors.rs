@@ -281,7 +281,7 @@ on_both_databases! {
     }
 
     async fn an_address_that_leads_nowhere_says_where_to_go(server: Server) {
-        for address in ["/", "/track", "/track/", "/track/conv/", "/track/convert", "/Click", "//click"] {
+        for address in ["/track", "/track/", "/track/conv/", "/track/convert", "/Click", "//click"] {
             server.get(address).await.refused(404, "not_found", "");
         }
     }

@@ -2,9 +2,14 @@
 //! share. Run them with `tests/with-postgres cargo test --test it`.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod api;
 mod apply;
+mod browser;
 mod click;
+mod desk;
+mod dialects;
 mod errors;
+mod export;
 mod faults;
 mod hardening;
 mod money;

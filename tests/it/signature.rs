@@ -10,7 +10,7 @@ use crate::support::{Answer, Server, on_both_databases, percent_encoded};
 const SECRET: &str = "signed-signing-secret";
 
 /// The signature as the contract has it, made without the program's own code.
-fn signature(secret: &str, parameters: &[(&str, &str)]) -> String {
+pub(crate) fn signature(secret: &str, parameters: &[(&str, &str)]) -> String {
     let mut sorted = parameters.to_vec();
     sorted.sort_unstable();
     let text = sorted.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&");

@@ -13,7 +13,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("storage", &["domain"]),
     ("ingest", &["clock", "domain", "storage"]),
     ("delivery", &["clock", "domain", "storage"]),
-    ("http", &["clock", "domain", "ingest", "storage"]),
+    ("http", &["clock", "configuration_file", "domain", "ingest", "storage"]),
     ("config", &["clock", "delivery", "domain", "storage"]),
     ("configuration_file", &["config", "delivery", "domain", "storage"]),
     ("telemetry", &["config"]),

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::convert::Infallible;
 use std::io::{Read, Write};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,8 @@ pub(crate) struct Noted {
     pub(crate) answering: Vec<Arrivals>,
     /// Where nothing is ever answered.
     pub(crate) hanging: SocketAddr,
+    /// How many connections have been made to it.
+    pub(crate) hanging_taken: u64,
 }
 
 /// What has arrived at one receiver. Times are counted from a moment that all receivers share.
@@ -105,10 +108,12 @@ pub(super) async fn router() -> Result<Router> {
     }
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let hanging = listener.local_addr()?;
-    tokio::spawn(hang(listener));
+    let taken = Arc::new(AtomicU64::new(0));
+    tokio::spawn(hang(listener, Arc::clone(&taken)));
     let tell = move || async move {
         let answering = receivers.iter().map(|receiver| receiver.arrivals()).collect();
-        let noted = serde_json::to_vec(&Noted { answering, hanging }).unwrap_or_default();
+        let hanging_taken = taken.load(Ordering::Relaxed);
+        let noted = serde_json::to_vec(&Noted { answering, hanging, hanging_taken }).unwrap_or_default();
         ([(CONTENT_TYPE, "application/json")], noted).into_response()
     };
     Ok(Router::new().route("/", get(tell)))
@@ -157,9 +162,10 @@ async fn answer_all(listener: TcpListener, receiver: Arc<Receiver>) -> Result<()
     }
 }
 
-async fn hang(listener: TcpListener) -> Result<()> {
+async fn hang(listener: TcpListener, taken: Arc<AtomicU64>) -> Result<()> {
     let mut held = Vec::new();
     loop {
         held.push(listener.accept().await?);
+        taken.fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -34,6 +34,8 @@ pub(crate) struct Delivered {
     pub(crate) count: u64,
     /// From the first arrival to the last.
     pub(crate) span: Duration,
+    /// The processor time of whoever delivered: the server, without its database's, or the bare client.
+    pub(crate) cpu_time: Duration,
     /// The server's peak memory, where there was one.
     pub(crate) peak_memory_bytes: Option<u64>,
 }
@@ -41,6 +43,10 @@ pub(crate) struct Delivered {
 impl Delivered {
     fn per_second(&self) -> f64 {
         as_float(self.count) / self.span.as_secs_f64()
+    }
+
+    fn cpu_microseconds_each(&self) -> f64 {
+        self.cpu_time.as_secs_f64() * 1e6 / as_float(self.count)
     }
 
     fn peak_memory(&self) -> Option<f64> {
@@ -73,8 +79,8 @@ impl Figures {
             return;
         }
         println!(
-            "\n{:<30} {:>12} {:>7} {:>11} {:>8} {:>10}",
-            "deliveries to", "deliveries/s", "spread", "arrived", "seconds", "peak MiB"
+            "\n{:<30} {:>12} {:>7} {:>11} {:>8} {:>12} {:>10}",
+            "deliveries to", "deliveries/s", "spread", "arrived", "seconds", "CPU µs each", "peak MiB"
         );
         for delivery in Delivery::ALL {
             let rates: Vec<f64> = self.deliveries_of(delivery).map(Delivered::per_second).collect();
@@ -82,15 +88,18 @@ impl Figures {
             let spread = (rates.iter().fold(0.0, |a, b| f64::max(a, *b))
                 - rates.iter().fold(f64::INFINITY, |a, b| f64::min(a, *b)))
                 / rate;
+            let cpu = self.deliveries_of(delivery).map(Delivered::cpu_microseconds_each);
+            let cpu = median(cpu.collect()).unwrap_or_default();
             let memory =
                 self.deliveries_of(delivery).filter_map(Delivered::peak_memory).max_by(f64::total_cmp);
             println!(
-                "{:<30} {:>12} {:>6.0}% {:>11} {:>8.1} {:>10}",
+                "{:<30} {:>12} {:>6.0}% {:>11} {:>8.1} {:>12.1} {:>10}",
                 delivery.title(),
                 grouped(rounded(rate)),
                 spread * 100.0,
                 grouped(self.deliveries_of(delivery).map(|taken| taken.count).sum()),
                 self.deliveries_of(delivery).map(|taken| taken.span.as_secs_f64()).sum::<f64>(),
+                cpu,
                 memory.map_or_else(|| "-".to_owned(), |memory| format!("{memory:.0}")),
             );
         }

@@ -1,7 +1,7 @@
 use uuid::Uuid;
 
 use crate::{
-    configuration_file::read,
+    configuration_file::{World, read},
     domain::{
         catalog::Catalog,
         endpoint::{Method, PostbackEndpoint},
@@ -19,8 +19,8 @@ const LEAST: &str = "id = \"pb\"\naffiliate = \"lotus\"\nurl = \"https://t.examp
 
 fn read_endpoint(keys: &str) -> Result<PostbackEndpoint, String> {
     let (present, digester) = (Catalog::default(), TokenDigester::new(b"a secret of the tests"));
-    let new_id = || TokenId::new(Uuid::nil());
-    let configuration = read(&format!("{HEAD}{keys}"), &present, &digester, new_id);
+    let world = World { present: &present, digester: &digester, new_id: &|| TokenId::new(Uuid::nil()) };
+    let configuration = read(&format!("{HEAD}{keys}"), &world);
     configuration.map(|mut it| it.endpoints.remove(0)).map_err(|mistake| mistake.to_string())
 }
 
@@ -86,9 +86,9 @@ fn every_mistake_names_its_line_its_key_and_what_to_write() {
     check(&with("statuses = []"), &["postback.statuses", "pending, approved, rejected"]);
     check(&with("statuses = [\"paid\"]"), &["line 9", "`paid`", "approved (or done)"]);
     check(&with("method = \"PUT\""), &["line 9", "GET, POST_FORM, POST_JSON"]);
-    check(&with("offer = \"none\""), &["line 9: postback.offer", "add [[offer]]"]);
+    check(&with("offer = \"none\""), &["line 9: postback.offer", "as [[offer]]"]);
     check(&with("retries = 3"), &["line 9", "retries"]);
-    check(&LEAST.replace("lotus", "orchid"), &["line 7: postback.affiliate", "add [[affiliate]]"]);
+    check(&LEAST.replace("lotus", "orchid"), &["line 7: postback.affiliate", "as [[affiliate]]"]);
     check(&LEAST.replace("\"pb\"", "\"P B\""), &["line 6"]);
     check(&format!("{LEAST}[[postback]]\n{LEAST}"), &["line 10: postback.id", "line 6"]);
 }

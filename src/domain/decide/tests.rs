@@ -1,7 +1,10 @@
 //! Every rule of `decide` as a row: what happened before, what comes now, and the verdict.
 
+mod clicks;
+mod dialects;
 pub(crate) mod ledger;
 pub(crate) mod properties;
+mod repeated;
 pub(crate) mod world;
 
 use world::World;
@@ -104,15 +107,6 @@ fn parameters_are_judged_before_the_click() {
     check(&["conv acme-9 nogoal"], "unknown_goal goal_alias");
     check(&["conv acme-9 ftd 0 EUR"], "invalid_amount amount");
     check(&["conv plain-9 ftd 1 GBP"], "invalid_currency currency");
-}
-
-#[test]
-fn a_click_leads_to_the_landing_page_of_an_open_offer() {
-    let url = "https://play.example/?cid=x&a=orchid&s=a%26b";
-    check(&["click x acme orchid sub1=a&b sub2=c"], &format!("clicked x {url}"));
-    check(&["click x nothing lotus"], "offer_not_found offer");
-    check(&["click x closed lotus"], "offer_not_found offer");
-    check(&["click x acme nobody"], "affiliate_not_found affiliate");
 }
 
 #[test]
@@ -443,4 +437,40 @@ fn a_refusal_says_what_to_send_instead() {
     check(&["conv acme-1 rdep 1 EUR"], "goal_alias=ftd");
     let vip = "conv acme-1 vip transaction_id=T1";
     check(&[vip, "conv acme-2 vip transaction_id=T1"], "This `transaction_id` is already recorded");
+}
+
+#[test]
+fn a_manager_decides_what_is_pending_and_gives_a_reason_to_reject() {
+    check(&[FTD, "anna: approve #1"], "decided #1 ftd 100.00 EUR approved");
+    check(&[FTD, "anna: reject #1 stolen card"], "decided #1 ftd 100.00 EUR rejected");
+    check(&[FTD, "anna: reject #1"], "missing_reason reason");
+    check(&[FTD, "anna: approve #7"], "conversion_not_found id");
+}
+
+#[test]
+fn a_manager_reverses_a_decision_with_a_reason_only() {
+    let approved = "change acme-1 ftd conv_status=approved";
+    check(&[FTD, approved, "anna: reject #1 charged back"], "decided #1 ftd 100.00 EUR rejected");
+    check(&[FTD, approved, "anna: reject #1"], "already_decided reason");
+    check(&[FTD, "anna: reject #1 test", "anna: approve #1"], "already_decided reason");
+    check(&[FTD, "anna: reject #1 test", "anna: approve #1 a mistake"], "decided #1 ftd 100.00 EUR approved");
+    check(&["conv acme-1 reg", "anna: reject #1 a bot"], "decided #1 reg rejected");
+}
+
+#[test]
+fn a_manager_never_overwrites_what_somebody_else_has_decided_meanwhile() {
+    let approved = "change acme-1 ftd conv_status=approved";
+    check(&[FTD, approved, "anna: reject #1 seen=pending stolen card"], "already_decided status");
+    check(&[FTD, approved, "anna: approve #1 seen=pending"], "duplicate #1 ftd 100.00 EUR approved");
+    check(&[FTD, "anna: reject #1 stolen card", approved], "already_decided conv_status");
+}
+
+#[test]
+fn a_managers_decision_is_a_step_of_the_history_with_its_reason() {
+    let mut world = World::new();
+    world.tell(FTD);
+    world.tell("anna: reject #1 stolen card");
+    let step = world.ledger.history.last().unwrap();
+    assert_eq!((step.step, step.from, step.to), (2, Some(Status::Pending), Status::Rejected));
+    assert_eq!((step.actor.to_string().as_str(), step.reason.as_deref()), ("user:anna", Some("stolen card")));
 }

@@ -1,13 +1,16 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use proptest::prelude::*;
+use url::Url;
 use uuid::Uuid;
 
 use super::*;
 use crate::domain::{
     conversion::Revenue,
+    currency::Currencies,
     fixture::{self, NOW, params},
     ids::TransactionId,
     money::{Money, Multiplier},
+    payout::Payout,
     secret::Secret,
     template::{TextTemplate, UrlTemplate, Vocabulary},
     webhook::SigningSecret,
@@ -18,11 +21,13 @@ const HOSTILE: &str = "a&status=approved#x/../\"},{\\ é\r\nX-Evil: 1 {sum}%00+"
 
 fn facts() -> Facts {
     Facts {
+        player_id: None,
         delivery: DeliveryId::new(Uuid::from_u128(9)),
         conversion: Conversion { transaction: TransactionId::parse("T 1").ok(), ..fixture::conversion() },
         click_params: params(
             "cl_id=their click&sub1=s1&sub10=s10&custom1=c1&custom10=c10&advert__zone=z&utm=u",
         ),
+        clicked_at: NOW.plus_millis(-60_000),
         status: Status::Rejected,
         reason: Some("fraud".to_owned()),
         changed_at: NOW,
@@ -64,6 +69,10 @@ fn every_macro_tells_its_fact() {
     let multiplier = Multiplier::parse("0.35").unwrap();
     facts.conversion.revenue = Some(Revenue { money: Money::parse("-3.5").unwrap(), multiplier });
     check(&facts, "{revenue}", "-3.50");
+    let currency = Currencies::default().find("USD").unwrap();
+    facts.conversion.payout = Some(Payout { money: Money::parse("40").unwrap(), currency });
+    facts.conversion.extra = params("payout=12.5");
+    check(&facts, "{payout} {payout_currency} {currency}", "40.00 USD EUR");
 }
 
 #[test]

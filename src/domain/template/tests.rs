@@ -123,8 +123,8 @@ fn a_wrong_url_template_is_refused_with_its_reason() {
 #[test]
 fn every_macro_of_the_postback_vocabulary_is_accepted() {
     let names = "click_id cl_id conversion_id delivery_id transaction_id goal action status amount sum \
-                 currency revenue payout merchant offer affiliate reason event_time event_time_unix user_id \
-                 username name player_id geo sub1 sub2 sub9 sub10 custom1 \
+                 currency revenue payout payout_currency merchant offer affiliate reason event_time \
+                 event_time_unix user_id username name player_id geo sub1 sub2 sub9 sub10 custom1 \
                  custom10 advert__zone params__ANY params__a.b-c";
     for name in names.split_whitespace() {
         let source = format!("https://t.example/?v={{{name}}}");

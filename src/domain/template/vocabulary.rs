@@ -1,7 +1,7 @@
 //! Which macros a template may use.
 
 /// The macros of outgoing postbacks, besides the numbered `sub1`..`sub10` and `custom1`..`custom10`.
-const POSTBACK_NAMES: [&str; 24] = [
+const POSTBACK_NAMES: [&str; 25] = [
     "click_id",
     "cl_id",
     "conversion_id",
@@ -15,6 +15,7 @@ const POSTBACK_NAMES: [&str; 24] = [
     "currency",
     "revenue",
     "payout",
+    "payout_currency",
     "merchant",
     "offer",
     "affiliate",
@@ -27,6 +28,9 @@ const POSTBACK_NAMES: [&str; 24] = [
     "player_id",
     "geo",
 ];
+
+/// The macros of system messages.
+const MESSAGE_NAMES: [&str; 3] = ["sum", "player_id", "manager"];
 
 /// Families whose members are numbered from 1 to [`NUMBERED_MAX`].
 const NUMBERED: [&str; 2] = ["sub", "custom"];
@@ -41,6 +45,8 @@ pub enum Vocabulary {
     /// Landing URLs: `click_id`, `offer`, `affiliate`, `merchant`, and any kept parameter by its name, so
     /// every name is known.
     LandingUrl,
+    /// System messages on a player's card: `sum`, `player_id` and `manager`.
+    SystemMessage,
     /// Outgoing postbacks: a fixed list, so that a misspelt macro is found when the template is saved.
     Postback,
 }
@@ -48,11 +54,14 @@ pub enum Vocabulary {
 impl Vocabulary {
     /// `Err` holds the nearest macro that is known.
     pub(super) fn check(self, name: &str) -> Result<(), String> {
-        if self == Self::LandingUrl || is_open_member(name) {
-            return Ok(());
-        }
+        let known: Vec<_> = match self {
+            Self::LandingUrl => return Ok(()),
+            Self::Postback if is_open_member(name) => return Ok(()),
+            Self::Postback => postback_macros(name).collect(),
+            Self::SystemMessage => MESSAGE_NAMES.map(str::to_owned).into(),
+        };
         let mut nearest = (usize::MAX, String::new());
-        for known in postback_macros(name) {
+        for known in known {
             if known == name {
                 return Ok(());
             }

@@ -12,6 +12,11 @@ pub(crate) struct Model {
     pub(crate) amount: String,
     pub(crate) status_flow: String,
     pub(crate) role: String,
+    pub(crate) show_sum: bool,
+    pub(crate) show_count: bool,
+    pub(crate) token: Option<String>,
+    pub(crate) events: String,
+    pub(crate) message: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -17,6 +17,9 @@ pub(crate) struct Model {
     pub(crate) signing_secret: Option<String>,
     pub(crate) initial_statuses: String,
     pub(crate) active: bool,
+    pub(crate) dialect: Option<String>,
+    pub(crate) dialect_token: bool,
+    pub(crate) dialect_initial_status: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -10,6 +10,10 @@ pub(crate) struct Model {
     pub(crate) landing_url: String,
     pub(crate) active: bool,
     pub(crate) goals_enabled: bool,
+    pub(crate) spot: Option<String>,
+    pub(crate) currency: Option<String>,
+    pub(crate) account: Option<i64>,
+    pub(crate) payouts: String,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -55,11 +55,11 @@ async fn the_schema_can_be_made_unmade_and_made_again() {
     for database in Fresh::migrated().await {
         let connection = connect(&database, Role::Settings).await.unwrap();
         let goals = "SELECT CAST(count(*) AS TEXT) FROM goal";
-        assert_eq!(database.text(goals).await, "4");
+        assert_eq!(database.text(goals).await, "5");
         Migrator::down(&connection, None).await.unwrap();
         assert!(connection.execute_unprepared(goals).await.is_err(), "the tables are gone");
         Migrator::up(&connection, None).await.unwrap();
-        assert_eq!(database.text(goals).await, "4");
+        assert_eq!(database.text(goals).await, "5");
     }
 }
 

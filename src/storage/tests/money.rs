@@ -18,7 +18,7 @@ use crate::{
         params::Params,
         sealed::Sealer,
         status::Status,
-        working_set::{Keys, WorkingSet},
+        working_set::{Keys, Players, WorkingSet},
     },
     storage::{Ledger, LogFilter, LogRow, Storage, StorageError, Writes},
 };
@@ -49,6 +49,7 @@ fn conversion(number: usize, amount: i64, multiplier: i64) -> Conversion {
         created_at: NOW,
         decided_at: Some(NOW),
         event_time: None,
+        payout: None,
         extra: Params::new(),
     }
 }
@@ -70,14 +71,19 @@ async fn record(ledger: &Ledger, recorded: Vec<Conversion>) {
         merchant: c.merchant.clone(),
         at: NOW,
     };
-    let clicks = recorded.iter().map(|c| NewClick { click: of(c), params: Params::new() }).collect();
+    let clicks = recorded
+        .iter()
+        .map(|c| NewClick { click: of(c), params: Params::new(), user: None, id_given: false })
+        .collect();
     writes.add(Changes { clicks, recorded, ..Changes::default() }, NOW, nothing_owed);
     ledger.begin().await.unwrap().commit(&writes).await.unwrap();
 }
 
 async fn load(ledger: &Ledger, clicks: BTreeSet<ClickId>) -> Result<WorkingSet, StorageError> {
+    let batch = ledger.begin().await?;
+    let known = batch.load_players(&Players { clicks: clicks.clone(), ..Players::default() }).await?;
     let keys = Keys { clicks, ..Keys::default() };
-    ledger.begin().await?.load(&keys, &currencies(), NOW).await
+    batch.load(&keys, known, &currencies(), NOW).await
 }
 
 async fn check_round_trip(
@@ -138,6 +144,9 @@ fn log_row(number: usize) -> LogRow {
         conversion: None,
         address: "127.0.0.1".to_owned(),
         duration_us: i64::MAX,
+        repeats: None,
+        signed: None,
+        settled_by: None,
     }
 }
 
@@ -162,7 +171,7 @@ async fn an_amount_beyond_the_limit_is_refused_before_the_database_and_after_it(
             assert_eq!(sound.of_goal(&click(1), &GoalAlias::parse("reg").unwrap()).count(), 1);
         }
         let storage = Storage::open(&database, Sealer::derive(b"a secret of the tests")).await.unwrap();
-        let listed = storage.postback_log(&LogFilter { limit: 10, ..LogFilter::default() }).await.unwrap();
-        assert_eq!(listed.len(), 2);
+        let listed = storage.postback_log(&LogFilter::default(), None, 10).await.unwrap();
+        assert_eq!(listed.rows.len(), 2);
     }
 }

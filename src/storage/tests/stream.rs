@@ -19,7 +19,7 @@ use crate::{
         params::Params,
         status::{Status, StatusEvent},
         time::Timestamp,
-        working_set::Keys,
+        working_set::{Keys, Players},
     },
     storage::{
         Ledger, Role, Writes,
@@ -29,7 +29,13 @@ use crate::{
     },
 };
 
-const CLEAR: [&str; 3] = ["DELETE FROM click", "DELETE FROM conversion", "DELETE FROM status_event"];
+const CLEAR: [&str; 5] = [
+    "DELETE FROM click",
+    "DELETE FROM click_of_user",
+    "DELETE FROM player",
+    "DELETE FROM conversion",
+    "DELETE FROM status_event",
+];
 
 const HISTORY: &str =
     "SELECT CAST(step AS BIGINT), from_status, to_status, actor, reason, at, conversion, request
@@ -59,7 +65,8 @@ async fn begin_anew(stage: &Stage) {
         stage.beside.execute_unprepared(statement).await.unwrap();
     }
     let clicks = World::new().ledger.clicks.into_values();
-    let clicks = clicks.map(|click| NewClick { click, params: Params::new() }).collect();
+    let clicks =
+        clicks.map(|click| NewClick { click, params: Params::new(), user: None, id_given: false }).collect();
     let mut writes = Writes::default();
     writes.add(Changes { clicks, ..Changes::default() }, Timestamp::from_millis(0), nothing_owed);
     stage.ledger.begin().await.unwrap().commit(&writes).await.unwrap();
@@ -67,8 +74,10 @@ async fn begin_anew(stage: &Stage) {
 
 async fn submit(ledger: &Ledger, catalog: &Catalog, batch: &[(Event, Stamp)]) -> Vec<Verdict> {
     let open = ledger.begin().await.unwrap();
-    let keys = Keys::of(catalog, batch.iter().map(|(event, _)| event));
-    let mut known = open.load(&keys, &catalog.currencies, batch[0].1.at).await.unwrap();
+    let events = batch.iter().map(|(event, _)| event);
+    let known = open.load_players(&Players::of(events.clone())).await.unwrap();
+    let keys = Keys::of(catalog, &known, events);
+    let mut known = open.load(&keys, known, &catalog.currencies, batch[0].1.at).await.unwrap();
     let mut writes = Writes::default();
     let mut verdicts = Vec::new();
     for (event, stamp) in batch {

@@ -100,7 +100,11 @@ async fn what_can_not_be_done_is_said_in_a_sentence() {
     let nobody = "019a0000-0000-7000-8000-000000000000";
     check(&["deliveries", "resend"], 1, "give ids, or a filter");
     check(&["deliveries", "show", nobody], 1, "there is no delivery");
-    check(&["deliveries", "list", "--status", "lost"], 2, "waiting, delivered or dead");
+    check(
+        &["deliveries", "list", "--status", "lost"],
+        2,
+        "waiting, delivered, unconfirmed, dead or too_late",
+    );
     check(&["deliveries", "list", "--since", "yesterday"], 2, "2026-11-20T10:00:00Z");
     check(&["postback", "test", "nobody"], 1, "there is no postback endpoint nobody");
     check(&["postback", "resume", "nobody"], 1, "there is no postback endpoint nobody");

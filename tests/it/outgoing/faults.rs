@@ -66,6 +66,24 @@ on_both_databases! {
         assert_eq!(receivers[0].received().len(), 8);
     }
 
+    async fn hosts_that_hang_leave_places_to_one_that_answers(database: Database) {
+        let mut receivers = vec![Receiver::new().await];
+        for _ in 0..4 {
+            receivers.push(Receiver::with(Reply::Hang).await);
+        }
+        let postbacks = receivers.iter().enumerate();
+        let postbacks: String = postbacks.map(|(at, it)| postback(&format!("pb-{at}"), it, "")).collect();
+        // The four alone could fill twice as many places.
+        let program = program(&database).with("COUNTERSIGN_DELIVERY_IN_FLIGHT", "16");
+        program.apply(&format!("{WORLD}{postbacks}")).ok();
+        let server = program.serve();
+        deposits(&server, 10).await;
+        settled(&server, "delivered", 10).await;
+        assert_eq!(receivers[0].received().len(), 10);
+        // Nothing else has ended, so none of them had to make way.
+        assert_eq!(database.count("attempt").await, 10);
+    }
+
     async fn hostile_receivers_harm_nothing_but_their_own_delivery(database: Database) {
         let forbidden = Receiver::on("127.0.0.1", Reply::Status(200)).await;
         let redirect = format!("HTTP/1.1 302 X\r\nlocation: {}\r\ncontent-length: 0\r\n\r\n", forbidden.url("/"));

@@ -1,8 +1,10 @@
 //! Outgoing postbacks, told to real receivers on this machine.
 
+mod api;
 mod commands;
 mod faults;
 mod outbox;
+mod pixels;
 mod retries;
 mod told;
 

@@ -3,11 +3,15 @@
 use std::collections::HashMap;
 
 use countersign::{
-    clock::{Clock, SystemClock},
+    clock::{Clock, SystemClock, new_uuid},
     domain::{
-        currency::Currencies, delivery::DeliveryState, ids::EndpointId, sealed::Sealer, time::Timestamp,
+        currency::Currencies,
+        delivery::DeliveryState,
+        ids::{EndpointId, RequestId},
+        sealed::Sealer,
+        time::Timestamp,
     },
-    storage::{Attempt, Claimed, DeliveryFilter, Outbox, Settlement, Storage},
+    storage::{Attempt, AuditRow, Claimed, DeliveryFilter, Outbox, Settlement, Storage, Wanted},
 };
 use serde_json::json;
 
@@ -34,17 +38,20 @@ impl Stage {
             }
         }
         server.kill();
+        server.command(&["postback", "resume", "pb"]).ok();
         let sealer = Sealer::derive(b"the secret of the integration tests");
         let storage = Storage::open(&database.url().parse().unwrap(), sealer).await.unwrap();
-        storage.pause_endpoint(&EndpointId::parse("pb").unwrap(), None).await.unwrap();
         let (outbox, rival) = (storage.open_outbox().await.unwrap(), storage.open_outbox().await.unwrap());
         Self { storage, outbox, rival, now: SystemClock.now() }
     }
 
     async fn claim(&self, outbox: &Outbox, limit: usize, now: Timestamp) -> Vec<Claimed> {
-        let wanted = [(EndpointId::parse("pb").unwrap(), limit)];
+        let wanted =
+            Wanted { endpoint: EndpointId::parse("pb").unwrap(), limit, from: Timestamp::from_millis(0) };
         let until = now.plus_millis(60_000);
-        outbox.turn(&[], &HashMap::new(), &wanted, now, until, &Currencies::default()).await.unwrap().claimed
+        let (health, currencies) = (HashMap::new(), Currencies::default());
+        let taken = outbox.turn(&[], &health, &[wanted], now, until, &currencies).await.unwrap();
+        taken.into_iter().flat_map(|taken| taken.claimed).collect()
     }
 
     async fn settle(&self, outbox: &Outbox, claimed: &Claimed, state: DeliveryState, now: Timestamp) {
@@ -57,8 +64,24 @@ impl Stage {
             error: None,
             duration_us: 1,
         };
-        let settlement = Settlement { claimed, attempt: Some(attempt), state, due_at: now };
+        let settlement =
+            Settlement { claimed, attempt: Some(&attempt), state, due_at: now, continuation: None };
         outbox.turn(&[settlement], &HashMap::new(), &[], now, now, &Currencies::default()).await.unwrap();
+    }
+}
+
+/// Whoever has deliveries sent again at this time.
+fn by_operator(at: Timestamp) -> AuditRow {
+    AuditRow {
+        id: RequestId::new(new_uuid(at)),
+        at,
+        actor: "operator".to_owned(),
+        address: "local".to_owned(),
+        action: "delivery.resend".to_owned(),
+        subject: "deliveries".to_owned(),
+        outcome: "done".to_owned(),
+        before: None,
+        after: None,
     }
 }
 
@@ -97,9 +120,9 @@ on_both_databases! {
         let stage = Stage::new(&database, 1, false).await;
         let claimed = stage.claim(&stage.outbox, 1, stage.now).await.remove(0);
         let everything = DeliveryFilter::default();
-        assert_eq!(stage.storage.resend(&everything, stage.now).await.unwrap(), 0);
+        assert_eq!(stage.storage.resend(&everything, &by_operator(stage.now)).await.unwrap(), 0);
         let later = stage.now.plus_millis(60_001);
-        assert_eq!(stage.storage.resend(&everything, later).await.unwrap(), 1);
+        assert_eq!(stage.storage.resend(&everything, &by_operator(later)).await.unwrap(), 1);
         stage.settle(&stage.outbox, &claimed, DeliveryState::Dead, later).await;
         assert_eq!(stage.claim(&stage.rival, 1, later).await.len(), 1);
     }
@@ -119,7 +142,7 @@ on_both_databases! {
         assert_eq!(approved.facts.status.as_str(), "approved");
         stage.settle(&stage.outbox, &approved, DeliveryState::Delivered, later).await;
         // Sent anew, both keep to their order.
-        assert_eq!(stage.storage.resend(&DeliveryFilter::default(), later).await.unwrap(), 2);
+        assert_eq!(stage.storage.resend(&DeliveryFilter::default(), &by_operator(later)).await.unwrap(), 2);
         let [pending] = stage.claim(&stage.outbox, 9, later).await.try_into().unwrap();
         stage.settle(&stage.outbox, &pending, DeliveryState::Delivered, later).await;
         assert_eq!(stage.claim(&stage.outbox, 9, later).await[0].facts.status.as_str(), "approved");

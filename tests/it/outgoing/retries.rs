@@ -83,6 +83,22 @@ on_both_databases! {
         assert!(server.command(&["postback", "list"]).ok().contains("well"));
     }
 
+    async fn what_is_claimed_of_an_endpoint_that_says_410_is_given_back(database: Database) {
+        let receiver = Receiver::with(Reply::Status(410)).await;
+        let server = serve(&database, &postback("pb", &receiver, ""));
+        server.command(&["postback", "pause", "pb"]).ok();
+        deposits(&server, 40).await;
+        server.command(&["postback", "resume", "pb"]).ok();
+        eventually("the endpoint is paused", async || {
+            database.count("endpoint_health WHERE pause_reason LIKE '%410%'").await == 1
+        })
+        .await;
+        let given_back = "delivery WHERE state = 'waiting' AND claimed_until IS NULL";
+        eventually("all are given back", async || database.count(given_back).await == 40).await;
+        // No more than were in flight when it said so.
+        assert!(receiver.received().len() <= 8);
+    }
+
     async fn five_days_of_nothing_but_failures_pause_an_endpoint(database: Database) {
         let receiver = Receiver::with(Reply::Status(500)).await;
         let server = serve(&database, &postback("pb", &receiver, ""));

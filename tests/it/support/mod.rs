@@ -6,6 +6,7 @@ mod database;
 mod program;
 mod receiver;
 mod server;
+mod tools;
 mod wire;
 
 pub(crate) use self::{
@@ -14,6 +15,7 @@ pub(crate) use self::{
     program::{Done, Program, WORLD},
     receiver::{Received, Receiver, Reply},
     server::{Server, query},
+    tools::{installed, program},
     wire::percent_encoded,
 };
 

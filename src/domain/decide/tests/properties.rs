@@ -10,7 +10,7 @@ use crate::domain::{
     params::Params,
     postback::Postback,
     status::Status,
-    working_set::{Keys, SUSPICION_MILLIS},
+    working_set::SUSPICION_MILLIS,
 };
 
 /// Milliseconds that pass before a line, and the line; see `world` for the language.
@@ -30,11 +30,38 @@ fn message() -> impl Strategy<Value = String> {
         .prop_map(|(v, p, g, m, s, t, e)| format!("{v} {p} {g}{m}{s}{t}{e}"))
 }
 
-/// A stream, in the middle of which the player `acme-3` clicks.
+/// Somebody's postback in a dialect without tokens, which names the player by click or by user.
+fn report() -> impl Strategy<Value = String> {
+    let player = select(vec![
+        "clickid=acme-1",
+        "clickid=acme-3",
+        "clickid=old-1",
+        "clickid=plain-1",
+        "user_id=ann&spot=acme-spot",
+        "user_id=ann&spot=acme-spot",
+        "user_id=bob&spot=acme-spot",
+        "user_id=ann&spot=old-spot",
+    ]);
+    let goal = select(vec!["reg", "dep", "dep", "redep", "vip", "level", "nothing"]);
+    let money = select(vec!["", "&sum=10", "&sum=10", "&sum=20", "&sum=10&currency=USD"]);
+    let extra = select(vec!["", "", "", "&playerid=7", "&transaction_id=T1", "&ow=7", "&dry_run=1"]);
+    (player, goal, money, extra).prop_map(|(p, g, m, e)| format!("say mvp {p}&goal={g}{m}{e}"))
+}
+
+/// A stream, in the middle of which the player `acme-3` clicks, and later `ann` and `bob`.
 pub(crate) fn stream() -> impl Strategy<Value = Vec<Step>> {
     let wait = select(vec![0, 0, 0, 1, 20_000, 60_000]);
-    (vec((wait, message()), 1..50), any::<prop::sample::Index>()).prop_map(|(mut steps, middle)| {
-        steps.insert(middle.index(steps.len()), (0, String::from("click acme-3 acme lotus")));
+    let line = prop_oneof![3 => message(), 1 => report()];
+    (vec((wait, line), 1..50), any::<[prop::sample::Index; 4]>()).prop_map(|(mut steps, middles)| {
+        let clicks = [
+            "acme-3 acme lotus",
+            "acme-4 acme lotus user_id=ann",
+            "acme-5 acme lotus user_id=ann",
+            "old-3 old lotus user_id=ann",
+        ];
+        for (click, middle) in clicks.iter().zip(middles) {
+            steps.insert(middle.index(steps.len()), (0, format!("click {click}")));
+        }
         steps
     })
 }
@@ -51,8 +78,7 @@ pub(crate) fn events(world: &mut World, steps: &[Step]) -> Vec<(Event, Stamp)> {
 
 /// Decides a batch by what it may load, and records what follows.
 fn submit(catalog: &Catalog, ledger: &mut Ledger, batch: &[(Event, Stamp)]) -> Vec<(Verdict, Changes)> {
-    let keys = Keys::of(catalog, batch.iter().map(|(event, _)| event));
-    let mut known = ledger.load(&keys, batch[0].1.at);
+    let mut known = ledger.load(catalog, batch.iter().map(|(event, _)| event), batch[0].1.at);
     let mut decided = Vec::new();
     for (event, stamp) in batch {
         let (verdict, changes) = decide(catalog, &known, event, *stamp);
@@ -209,8 +235,8 @@ proptest! {
         let try_it = |dry_run| {
             let postback = Postback { dry_run, ..postback.clone() };
             let event = Event::Postback { merchant: merchant.clone(), postback };
-            let keys = Keys::of(&world.catalog, [&event]);
-            decide(&world.catalog, &world.ledger.load(&keys, stamp.at), &event, stamp)
+            let known = world.ledger.load(&world.catalog, [&event], stamp.at);
+            decide(&world.catalog, &known, &event, stamp)
         };
         let ((dry, dry_changes), (mut real, _)) = (try_it(true), try_it(false));
         if let Verdict::Accepted { dry_run, .. } = &mut real {

@@ -3,27 +3,34 @@
 //! An event is a line: `conv acme-1 ftd 100 EUR transaction_id=T1` is what the merchant `acme` sends to
 //! `/track/conv` about its player `acme-1`: `click_id=acme-1&goal_alias=ftd&amount=100&currency=EUR` and so on.
 //! The other verbs of a merchant are `change` and `addchange`; `plain: conv acme-1 ...` is sent by another
-//! merchant than the player's. `click acme-9 OFFER AFFILIATE name=value ...` is a click, and `wait 60000` lets
+//! merchant than the player's. `say mvp clickid=acme-1&goal=dep&sum=5` is a postback in a dialect that comes with the
+//! program, without a token. `anna: reject #1 seen=pending a reason` is a manager's decision. `click acme-9
+//! OFFER AFFILIATE name=value ...` is a click, `import` one whose id somebody has chosen, and `wait 60000` lets
 //! milliseconds pass.
 
-use std::sync::Arc;
+use std::{net::Ipv4Addr, sync::Arc};
 
 use uuid::Uuid;
 
 use super::ledger::Ledger;
-use crate::domain::{
-    catalog::Catalog,
-    click::ClickRequest,
-    conversion::Conversion,
-    decide::{Changes, Effect, Event, Stamp, Verdict, decide},
-    fixture,
-    ids::{AffiliateId, ClickId, ConversionId, MerchantId, OfferId, RequestId},
-    merchant::Merchant,
-    params::Params,
-    postback::{Operation, Postback},
-    refusal::Refusal,
-    time::Timestamp,
-    working_set::Keys,
+use crate::{
+    configuration_file::ready_made,
+    domain::{
+        catalog::Catalog,
+        click::ClickRequest,
+        conversion::Conversion,
+        decide::{Changes, Effect, Event, ManagerDecision, Stamp, Verdict, decide},
+        dialect::Dialect,
+        fixture,
+        ids::{AffiliateId, ClickId, ConversionId, MerchantId, OfferId, RequestId, UserName},
+        merchant::Merchant,
+        params::Params,
+        postback::{Operation, Postback},
+        refusal::Refusal,
+        report::Report,
+        status::{Actor, Decision, Status},
+        time::Timestamp,
+    },
 };
 
 /// Everything that is configured and recorded, and the clock.
@@ -58,10 +65,26 @@ impl World {
         if let Some(click) = line.strip_prefix("click ") {
             return Ok(Event::Click(click_request(click)));
         }
+        if let Some((dialect, query)) = line.strip_prefix("say ").and_then(|said| said.split_once(' ')) {
+            return self.report(&ready_made()[dialect], fixture::params(query));
+        }
+        if let Some(click) = line.strip_prefix("import ") {
+            return Ok(Event::Click(ClickRequest { id_given: true, ..click_request(click) }));
+        }
         let (sender, message) = match line.split_once(": ") {
             Some((sender, message)) => (Some(sender), message),
             None => (None, line),
         };
+        if sender == Some("anna") {
+            return Ok(Event::Decision(manager_decision(message)));
+        }
+        if let Some(again) = message.strip_prefix("again #") {
+            let (number, message) = again.split_once(' ').unwrap();
+            let event = self.read(message)?;
+            let Event::Postback { merchant, postback } = event else { panic!("not a postback: {line}") };
+            let repeats = Some(RequestId::new(Uuid::from_u128(number.parse().unwrap())));
+            return Ok(Event::Postback { merchant, postback: Postback { repeats, ..postback } });
+        }
         let mut words = message.split(' ');
         let (verb, player, goal) = (words.next().unwrap(), words.next().unwrap(), words.next().unwrap());
         let operation = match verb {
@@ -81,6 +104,19 @@ impl World {
         Ok(Event::Postback { merchant: MerchantId::parse(sender).unwrap(), postback })
     }
 
+    fn report(&self, dialect: &Arc<Dialect>, sent: Params) -> Result<Event, Refusal> {
+        let player = Report::check(dialect, &sent, &self.catalog)?;
+        Ok(Event::Report(Report {
+            dialect: Arc::clone(dialect),
+            sender: None,
+            player,
+            offer_name: None,
+            sent,
+            address: Ipv4Addr::LOCALHOST.into(),
+            repetition: None,
+        }))
+    }
+
     /// Numbers what comes: the conversion of the first event is `#1`.
     pub(crate) fn stamp(&mut self) -> Stamp {
         self.events += 1;
@@ -91,8 +127,7 @@ impl World {
     /// Decides one event by nothing but what it may load, and records what follows.
     pub(crate) fn submit(&mut self, event: &Event) -> (Verdict, Changes) {
         let stamp = self.stamp();
-        let keys = Keys::of(&self.catalog, [event]);
-        let known = self.ledger.load(&keys, stamp.at);
+        let known = self.ledger.load(&self.catalog, [event], stamp.at);
         let (verdict, changes) = decide(&self.catalog, &known, event, stamp);
         self.ledger.apply(&changes);
         (verdict, changes)
@@ -123,6 +158,29 @@ fn click_request(line: &str) -> ClickRequest {
         offer: OfferId::parse(offer).unwrap(),
         affiliate: AffiliateId::parse(affiliate).unwrap(),
         params: words.filter_map(|pair| pair.split_once('=')).map(owned).collect::<Params>(),
+        id_given: false,
+    }
+}
+
+fn manager_decision(message: &str) -> ManagerDecision {
+    let mut words = message.splitn(3, ' ');
+    let decision = match words.next().unwrap() {
+        "approve" => Decision::Approve,
+        "reject" => Decision::Reject,
+        other => panic!("no such decision: {other}"),
+    };
+    let number = words.next().unwrap().trim_start_matches('#').parse().unwrap();
+    let rest = words.next().unwrap_or_default();
+    let (seen, reason) = match rest.strip_prefix("seen=") {
+        Some(seen) => seen.split_once(' ').map_or((Status::parse(seen), ""), |(s, r)| (Status::parse(s), r)),
+        None => (None, rest),
+    };
+    ManagerDecision {
+        conversion: ConversionId::new(Uuid::from_u128(number)),
+        decision,
+        reason: Some(reason.to_owned()).filter(|reason| !reason.is_empty()),
+        actor: Actor::User(UserName::parse("anna").unwrap()),
+        seen,
     }
 }
 
@@ -133,7 +191,9 @@ fn owned((name, value): (&str, &str)) -> (String, String) {
 /// A verdict as the tables write it: `recorded #1 ftd 100.00 EUR pending`, `click_not_found click_id`.
 pub(crate) fn shown(verdict: &Verdict) -> String {
     match verdict {
-        Verdict::Clicked { click, url } => format!("clicked {click} {url}"),
+        Verdict::Clicked { click, url, duplicate } => {
+            format!("{}clicked {click} {url}", if *duplicate { "duplicate: " } else { "" })
+        }
         Verdict::Refused(Refusal { code, parameter, .. }) => {
             [code.as_str(), parameter.as_deref().unwrap_or_default()].join(" ").trim_end().to_owned()
         }

@@ -1,0 +1,108 @@
+//! A browser and a program in one: a session for the pages, a key for the API.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpStream},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, ensure};
+use chrono::{DateTime, Days};
+use countersign::domain::time::Timestamp;
+
+/// Who looks at the pages.
+pub(super) const USER: &str = "bench";
+pub(super) const PASSWORD: &str = "a password of the bench";
+
+/// How long an answer may take to begin or to go on.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// Asks one request after the other.
+pub(super) struct Client {
+    address: SocketAddr,
+    headers: String,
+    key: String,
+}
+
+/// What came back.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    head: String,
+    body: BufReader<TcpStream>,
+}
+
+impl Client {
+    pub(super) fn new(address: SocketAddr, key: &str) -> Self {
+        Self { address, headers: String::new(), key: key.to_owned() }
+    }
+
+    /// Gets a session, whose cookie goes along from then on.
+    pub(super) fn sign_in(&mut self) -> Result<()> {
+        let form = format!("name={USER}&password={}", PASSWORD.replace(' ', "+"));
+        let head = format!(
+            "POST /sign-in HTTP/1.1\r\nhost: bench\r\nconnection: close\r\n\
+             content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{form}",
+            form.len()
+        );
+        let answer = self.send(&head)?;
+        let cookie = answer.head.lines().find_map(|line| line.strip_prefix("set-cookie: "));
+        let cookie = cookie.and_then(|cookie| cookie.split(';').next());
+        self.headers = format!("cookie: {}\r\n", cookie.context("nobody was signed in")?);
+        Ok(())
+    }
+
+    /// The whole answer to a page's address.
+    pub(super) fn get(&mut self, path: &str) -> Result<Answer> {
+        let mut answer = self.ask(path, &self.headers)?;
+        let mut body = Vec::new();
+        answer.body.read_to_end(&mut body)?;
+        Ok(answer)
+    }
+
+    /// What the API says.
+    pub(super) fn json(&mut self, path: &str) -> Result<serde_json::Value> {
+        let mut answer = self.ask(path, &format!("authorization: Bearer {}\r\n", self.key))?;
+        ensure!(answer.status == 200, "{path} was answered with {}", answer.status);
+        let mut body = String::new();
+        answer.body.read_to_string(&mut body)?;
+        Ok(serde_json::from_str(&body)?)
+    }
+
+    /// How many lines an answer has, read as it comes.
+    pub(super) fn count_lines(&mut self, path: &str) -> Result<u64> {
+        let mut answer = self.ask(path, &self.headers)?;
+        ensure!(answer.status == 200, "{path} was answered with {}", answer.status);
+        let (mut lines, mut line) = (0, Vec::new());
+        while answer.body.read_until(b'\n', &mut line)? > 0 {
+            lines += 1;
+            line.clear();
+        }
+        Ok(lines)
+    }
+
+    fn ask(&self, path: &str, headers: &str) -> Result<Answer> {
+        self.send(&format!("GET {path} HTTP/1.1\r\nhost: bench\r\n{headers}connection: close\r\n\r\n"))
+    }
+
+    fn send(&self, request: &str) -> Result<Answer> {
+        let mut stream = TcpStream::connect(self.address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(request.as_bytes())?;
+        let mut body = BufReader::new(stream);
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            ensure!(body.read_line(&mut head)? > 0, "the connection ended within the head of an answer");
+        }
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+        Ok(Answer { status: status.context("an answer without a status")?, head, body })
+    }
+}
+
+/// The period of the last thirty days, as parameters.
+pub(super) fn month(now: Timestamp) -> Result<String> {
+    let now = DateTime::from_timestamp_millis(now.millis()).context("a time out of range")?;
+    let today = now.date_naive();
+    let from = today.checked_sub_days(Days::new(30)).context("a month before today")?;
+    Ok(format!("from={from}T00:00:00Z&to={today}T00:00:00Z"))
+}

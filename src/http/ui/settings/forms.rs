@@ -1,0 +1,289 @@
+//! The forms of the settings.
+
+use super::{
+    super::{
+        form::{Choice, Field, Form, Group},
+        layout::Page,
+    },
+    Values,
+};
+
+/// Fields that take what values and errors there are.
+struct Fields<'a>(&'a Values);
+
+impl Fields<'_> {
+    fn fill(&self, name: &str, field: impl FnOnce(&str) -> Field) -> Field {
+        field(name).value(self.0.get(name)).error(self.0.error(name))
+    }
+
+    fn text(&self, name: &str, label: &str) -> Field {
+        self.fill(name, |name| Field::text(name, label))
+    }
+
+    fn area(&self, name: &str, label: &str) -> Field {
+        self.fill(name, |name| Field::area(name, label))
+    }
+
+    fn secret(&self, name: &str, label: &str) -> Field {
+        self.fill(name, |name| Field::password(name, label)).autocomplete("new-password")
+    }
+
+    fn select(&self, name: &str, label: &str, choices: Vec<Choice>) -> Field {
+        self.fill(name, |name| Field::select(name, label, choices))
+    }
+
+    fn checks(&self, name: &str, label: &str, choices: Vec<Choice>) -> Field {
+        self.fill(name, |name| Field::checks(name, label, choices))
+    }
+
+    fn switch(&self, name: &str, label: &str) -> Field {
+        Field::switch(name, label, !self.0.get(name).is_empty()).error(self.0.error(name))
+    }
+
+    /// An id, which is chosen once.
+    fn id(&self, is_new: bool) -> Vec<Field> {
+        let hint = "1 to 40 of a-z 0-9 -; it stands in links and postbacks and is never changed.";
+        if is_new { vec![self.text("id", "Id").hint(hint).required().autofocus()] } else { Vec::new() }
+    }
+}
+
+fn choices<const N: usize>(choices: [(&str, &str); N]) -> Vec<Choice> {
+    choices.map(|(value, label)| Choice::new(value, label)).to_vec()
+}
+
+fn submit(is_new: bool, what: &str) -> String {
+    if is_new { format!("Add the {what}") } else { "Save".to_owned() }
+}
+
+fn statuses() -> Vec<Choice> {
+    ["pending", "approved", "rejected"].map(|word| Choice::new(word, word)).to_vec()
+}
+
+/// A merchant: `id` (when new), `name`, `deal`, `revshare_multiplier`, `currencies`, `allowed_ips`, `require_ftd`,
+/// `hold_suspected`, `initial_statuses`, `require_signature`, `signing_secret`, `active`.
+pub(crate) fn merchant(page: &Page, action: &str, values: &Values, is_new: bool) -> Form {
+    let f = Fields(values);
+    let mut who = f.id(is_new);
+    who.push(f.text("name", "Name").required());
+    who.push(f.switch("active", "Active: its postbacks are taken"));
+    let deals = choices([
+        ("cpa", "CPA: a sum per first deposit"),
+        ("hybrid", "Hybrid: that, and a share of the revenue"),
+    ]);
+    let deal = vec![
+        f.select("deal", "Deal", deals).required(),
+        f.text("revshare_multiplier", "Our share of the revenue").placeholder("0.35").hint(
+            "Of a hybrid deal: above 0 and at most 1; 1 where the merchant sends our share already. A change \
+                   counts from now on and rewrites nothing.",
+        ),
+        f.text("currencies", "Currencies")
+            .placeholder("EUR, USD")
+            .hint("Codes with commas between; left empty, every known one."),
+    ];
+    let early = choices([("approved", "approved"), ("rejected", "rejected")]);
+    let rules = vec![
+        f.switch("require_ftd", "A repeat deposit needs a recorded first deposit"),
+        f.switch("hold_suspected", "What looks as if it was sent twice waits for a manager"),
+        f.checks("initial_statuses", "It may report a first deposit as decided at once", early),
+    ];
+    let guard = vec![
+        f.area("allowed_ips", "Addresses that it may send from")
+            .placeholder("203.0.113.0/24")
+            .hint("Addresses or ranges, one a line; left empty, from anywhere."),
+        f.switch("require_signature", "Its postbacks must be signed"),
+        f.secret("signing_secret", "Signing secret").hint("Left empty, it stays as it is."),
+    ];
+    Form::new(page, action, submit(is_new, "merchant"))
+        .group(Group::new("", who))
+        .group(Group::new("Deal", deal))
+        .group(Group::new("Rules", rules))
+        .group(Group::new("Who may send", guard))
+        .cancel("/settings/merchants")
+}
+
+/// A merchant's goal: `alias` (when new), `name`, `once`, `amount`, `status_flow`, `show_sum`, `show_count`.
+pub(crate) fn goal(page: &Page, action: &str, cancel: &str, values: &Values, is_new: bool) -> Form {
+    let f = Fields(values);
+    let mut fields = Vec::new();
+    if is_new {
+        let hint = "1 to 40 of a-z 0-9 _ -; what the merchant sends as goal_alias.";
+        fields.push(f.text("alias", "Alias").hint(hint).required().autofocus());
+    }
+    let amounts = choices([("optional", "optional"), ("required", "required"), ("none", "none")]);
+    let flows = choices([("immediate", "It counts at once"), ("two_phase", "It waits for a decision")]);
+    fields.extend([
+        f.text("name", "Name").required(),
+        f.switch("once", "Once per player"),
+        f.select("amount", "Amount", amounts).required(),
+        f.select("status_flow", "How it comes to count", flows).required(),
+        f.switch("show_sum", "Its sum is a column of the statistics"),
+        f.switch("show_count", "Its count is a column of the statistics"),
+    ]);
+    Form::new(page, action, submit(is_new, "goal")).group(Group::new("", fields)).cancel(cancel)
+}
+
+/// A token to be issued: `label`, `overlap` (hours that the others keep working).
+pub(crate) fn token(page: &Page, action: &str, values: &Values) -> Form {
+    let f = Fields(values);
+    let overlaps = choices([("1", "1 hour"), ("24", "1 day"), ("168", "7 days"), ("720", "30 days")]);
+    let fields = vec![
+        f.text("label", "Label").placeholder("production").hint("For you: where it is used."),
+        f.select("overlap", "Earlier tokens end", overlaps)
+            .placeholder("Never by themselves")
+            .hint("Time for the merchant to change over."),
+    ];
+    Form::new(page, action, "Issue a token").group(Group::new("", fields))
+}
+
+/// An offer: `id` (when new), `merchant`, `name`, `landing_url`, `active`, `goals_enabled`.
+pub(crate) fn offer(
+    page: &Page,
+    action: &str,
+    values: &Values,
+    merchants: Vec<Choice>,
+    is_new: bool,
+) -> Form {
+    let f = Fields(values);
+    let mut fields = f.id(is_new);
+    fields.extend([
+        f.text("name", "Name").required(),
+        f.select("merchant", "Merchant", merchants).required(),
+        f.area("landing_url", "Landing URL")
+            .placeholder("https://acme.example/?cid={click_id}")
+            .hint("Where players are sent. {click_id} must be in it, so that the merchant can report them; {offer}, \
+                   {affiliate}, {merchant} and any parameter of the click, as {sub1}, can be.")
+            .required(),
+        f.switch("active", "Active: its links work"),
+        f.switch("goals_enabled", "Postback endpoints are told of the goal that they ask for only"),
+    ]);
+    Form::new(page, action, submit(is_new, "offer")).group(Group::new("", fields)).cancel("/settings/offers")
+}
+
+/// The link of an offer: `affiliate`, `sub1`, `sub2`, `cl_id`; by `GET`, so that it can be kept.
+pub(crate) fn link_builder(page: &Page, action: &str, values: &Values, affiliates: Vec<Choice>) -> Form {
+    let f = Fields(values);
+    let fields = vec![
+        f.select("affiliate", "Affiliate", affiliates).required(),
+        f.text("cl_id", "Click id of the affiliate's tracker")
+            .placeholder("{clickid}")
+            .hint("As its tracker writes the macro."),
+        f.text("sub1", "sub1"),
+        f.text("sub2", "sub2"),
+    ];
+    Form::new(page, action, "Make the link").group(Group::new("", fields).of_form("link")).by_get()
+}
+
+/// An affiliate: `id` (when new), `name`.
+pub(crate) fn affiliate(page: &Page, action: &str, values: &Values, is_new: bool) -> Form {
+    let f = Fields(values);
+    let mut fields = f.id(is_new);
+    fields.push(f.text("name", "Name").required());
+    Form::new(page, action, submit(is_new, "affiliate"))
+        .group(Group::new("", fields))
+        .cancel("/settings/affiliates")
+}
+
+/// What a postback endpoint can be bound to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Bindings {
+    /// Affiliates.
+    pub(crate) affiliates: Vec<Choice>,
+    /// Offers.
+    pub(crate) offers: Vec<Choice>,
+    /// Goals.
+    pub(crate) goals: Vec<Choice>,
+}
+
+/// A postback endpoint: `id` (when new), `affiliate`, `offer`, `goal`, `statuses`, `method`, `url`, `params`,
+/// `headers`, `login`, `password`, `signing_secret`, `success_statuses`, `body_contains`, `active`.
+pub(crate) fn endpoint(
+    page: &Page,
+    action: &str,
+    preview: &str,
+    values: &Values,
+    to: Bindings,
+    is_new: bool,
+) -> Form {
+    let f = Fields(values);
+    let mut whom = f.id(is_new);
+    whom.extend([
+        f.select("affiliate", "Affiliate", to.affiliates).required(),
+        f.select("offer", "Offer", to.offers).placeholder("Every offer"),
+        f.select("goal", "Goal", to.goals).placeholder("Every goal"),
+        f.checks("statuses", "Told when a conversion becomes", statuses()),
+        f.switch("active", "Active: it is told of what happens from now on"),
+    ]);
+    let methods = choices([("GET", "GET"), ("POST_FORM", "POST a form"), ("POST_JSON", "POST JSON")]);
+    let how = vec![
+        f.select("method", "Method", methods).required(),
+        f.area("url", "URL").placeholder("https://tracker.example/pb?cid={cl_id}&payout={payout}").required(),
+        f.area("params", "Parameters")
+            .placeholder("status = {status}")
+            .hint("name = value, one a line. POST JSON without any sends the whole event."),
+        f.area("headers", "Headers").placeholder("X-Network = countersign").hint("name = value, one a line."),
+    ];
+    let proof = vec![
+        f.text("login", "User name"),
+        f.secret("password", "Password").hint("Left empty, it stays as it is."),
+        f.secret("signing_secret", "Signing secret")
+            .hint("whsec_…, for POST JSON. Left empty, it stays as it is."),
+    ];
+    let success = vec![
+        f.text("success_statuses", "HTTP statuses that mean success").placeholder("200-299"),
+        f.text("body_contains", "What the body of the answer must contain"),
+    ];
+    let mut form = Form::new(page, action, submit(is_new, "endpoint"))
+        .group(Group::new("Who is told of what", whom))
+        .group(Group::new("How", how))
+        .group(Group::new("What it proves itself with", proof))
+        .group(Group::new("What counts as taken", success))
+        .cancel("/settings/postbacks");
+    form.preview = Some(preview.to_owned());
+    form
+}
+
+fn roles() -> Vec<Choice> {
+    choices([
+        ("viewer", "viewer: looks"),
+        (
+            "manager",
+            "manager: decides, and changes the settings of merchants, offers, affiliates and postbacks",
+        ),
+        ("admin", "admin: everything, users and API keys too"),
+    ])
+}
+
+/// A user: `name` and `password` (when new), `role`.
+pub(crate) fn user(page: &Page, action: &str, values: &Values, is_new: bool) -> Form {
+    let f = Fields(values);
+    let mut fields = Vec::new();
+    if is_new {
+        let hint = "Tell them by another way than where you tell the name, and have them change it.";
+        fields.push(f.text("name", "Name").required().autofocus());
+        fields.push(f.secret("password", "First password").hint(hint).required());
+    }
+    fields.push(f.select("role", "Role", roles()).required());
+    Form::new(page, action, submit(is_new, "user")).group(Group::new("", fields)).cancel("/settings/users")
+}
+
+/// A new password: `current` (one's own), `password`, `again`. It ends every session.
+pub(crate) fn new_password(page: &Page, action: &str, values: &Values, is_own: bool) -> Form {
+    let f = Fields(values);
+    let mut fields = Vec::new();
+    if is_own {
+        fields.push(f.secret("current", "The present password").required().autocomplete("current-password"));
+    }
+    fields.push(f.secret("password", "The new password").required());
+    fields.push(f.secret("again", "The new password again").required());
+    Form::new(page, action, "Change the password").group(Group::new("", fields).of_form("pw"))
+}
+
+/// An API key: `name`, `role`.
+pub(crate) fn api_key(page: &Page, action: &str, values: &Values) -> Form {
+    let f = Fields(values);
+    let fields = vec![
+        f.text("name", "Name").hint("What uses it.").required(),
+        f.select("role", "Role", roles()).required(),
+    ];
+    Form::new(page, action, "Create a key").group(Group::new("", fields))
+}

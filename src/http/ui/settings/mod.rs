@@ -1,0 +1,69 @@
+//! Settings: what `countersign apply` manages, and who may do what.
+//!
+//! A form is made of [`Values`]: what is stored, or what somebody has just sent together with what was wrong with it.
+//! So a form that was refused comes back as it was filled in.
+
+pub(crate) mod forms;
+pub(crate) mod lists;
+pub(crate) mod macros;
+
+use std::collections::BTreeMap;
+
+use super::{
+    layout::Page,
+    sheet::{Sheet, Tab},
+};
+
+/// The fields of a form, and what was wrong with them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Values {
+    values: BTreeMap<String, String>,
+    errors: BTreeMap<String, String>,
+}
+
+impl Values {
+    /// With a value. Of a list, all values that are chosen, separated by spaces; of a switch, `1` for on.
+    #[must_use]
+    pub(crate) fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.values.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// With what is wrong with a field.
+    #[must_use]
+    pub(crate) fn wrong(mut self, name: &str, error: impl Into<String>) -> Self {
+        self.errors.insert(name.to_owned(), error.into());
+        self
+    }
+
+    fn get(&self, name: &str) -> &str {
+        self.values.get(name).map_or("", String::as_str)
+    }
+
+    fn error(&self, name: &str) -> &str {
+        self.errors.get(name).map_or("", String::as_str)
+    }
+}
+
+/// The parts of the settings: name, address, and what an index says of it.
+const PARTS: [(&str, &str, &str); 6] = [
+    (
+        "Merchants",
+        "/settings/merchants",
+        "Deals, tokens, goals, and the integration page for their engineers.",
+    ),
+    ("Offers", "/settings/offers", "What affiliates advertise, with a builder of links."),
+    ("Affiliates", "/settings/affiliates", "Who sends players."),
+    ("Postbacks", "/settings/postbacks", "Which tracker is told of what, and how."),
+    ("Users", "/settings/users", "Who may sign in, and what they may do."),
+    ("API keys", "/settings/api-keys", "Programs that work for you."),
+];
+
+/// A page of the settings under this tab.
+pub(crate) fn sheet(page: Page, tab: &str) -> Sheet {
+    let tabs = PARTS.iter().map(|(name, address, _)| Tab { name, address, is_shown: *name == tab });
+    Sheet { tabs: tabs.collect(), ..Sheet::new(page) }
+}
+
+#[cfg(test)]
+pub(in crate::http::ui) mod tests;
