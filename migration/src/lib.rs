@@ -14,6 +14,7 @@ mod m0004_dialects;
 mod m0005_statistics;
 mod m0006_pixels;
 mod m0007_log;
+mod m0008_listed;
 mod m0009_players;
 
 /// All migrations, in order.
@@ -31,6 +32,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_statistics::Migration),
             Box::new(m0006_pixels::Migration),
             Box::new(m0007_log::Migration),
+            Box::new(m0008_listed::Migration),
             Box::new(m0009_players::Migration),
         ]
     }

@@ -33,9 +33,6 @@ pub enum Role {
 stored_words!(Role { "viewer" => Self::Viewer, "manager" => Self::Manager, "admin" => Self::Admin });
 
 impl Role {
-    /// Every role, the least first.
-    pub const ALL: [Self; 3] = [Self::Viewer, Self::Manager, Self::Admin];
-
     /// Whether it may do what this role may.
     pub fn may(self, needed: Self) -> bool {
         self >= needed

@@ -107,6 +107,9 @@ impl AmountRule {
 macro_rules! stored_words {
     ($type:ty { $($word:literal => $value:path),* $(,)? }) => {
         impl $type {
+            /// All there are.
+            pub const ALL: &[Self] = &[$($value),*];
+
             /// The word under which it is stored and configured.
             pub const fn as_str(self) -> &'static str {
                 match self { $($value => $word),* }

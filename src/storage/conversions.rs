@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use futures::try_join;
 use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
 use serde::Serialize;
 use uuid::Uuid;
@@ -109,13 +110,9 @@ pub struct HistoryStep {
 pub type Deposits = HashMap<ClickId, i64>;
 
 impl ConversionFilter {
-    /// A condition on the table `conversion` under the name `c`, with its parameters.
-    fn condition(&self) -> (String, Vec<Value>) {
+    /// What must hold of a row of the table `conversion` under the name `c`, but for its status.
+    fn conditions(&self) -> Conditions {
         let mut all = Conditions::default();
-        if let Some(status) = self.status {
-            // A word of ours and no parameter, so that the planner sees that the index of pending ones serves.
-            all.conditions.push(format!("c.status = '{status}'"));
-        }
         all.add("c.merchant =", self.merchant.as_ref().map(|id| id.as_str().into()));
         all.add("c.offer =", self.offer.as_ref().map(|id| id.as_str().into()));
         all.add("c.affiliate =", self.affiliate.as_ref().map(|id| id.as_str().into()));
@@ -125,7 +122,7 @@ impl ConversionFilter {
         all.add("c.amount <=", self.amount_max.map(|amount| amount.stored().into()));
         all.add("c.created_at >=", self.from.map(|from| from.millis().into()));
         all.add("c.created_at <", self.to.map(|to| to.millis().into()));
-        // Ids grow with time, and the rows lie in the order of their ids.
+        // Ids grow with time, and every index has its rows in the order of their ids.
         all.add("c.id >=", self.from.map(|from| first_id(from).into()));
         all.add("c.id <", self.to.map(|to| first_id(to).into()));
         if let Some(click) = &self.click {
@@ -135,7 +132,23 @@ impl ConversionFilter {
         if let Some(text) = &self.text {
             all.add_text(text);
         }
-        (all.conditions.join(" AND "), all.values)
+        all
+    }
+
+    /// `{columns}` of the rows that fit, status by status, so that one index serves whatever is asked for; `each` ends
+    /// the query of a status.
+    fn query(&self, columns: &str, conditions: &Conditions, each: &str) -> String {
+        let conditions = conditions.conditions.join(" AND ");
+        let statuses =
+            Status::ALL.iter().filter(|status| self.status.is_none_or(|wanted| wanted == **status));
+        let of_status = |status| {
+            format!(
+                "SELECT * FROM (
+                    SELECT {columns} FROM conversion AS c WHERE c.status = '{status}' AND {conditions} {each}
+                ) AS s"
+            )
+        };
+        statuses.map(of_status).collect::<Vec<_>>().join(" UNION ALL ")
     }
 }
 
@@ -204,22 +217,23 @@ impl Storage {
         after: Option<ConversionId>,
         limit: u32,
     ) -> Result<Vec<Conversion>, StorageError> {
-        let (mut condition, mut values) = filter.condition();
         let (beyond, direction) = match order {
-            Order::OldestFirst => (">", "ASC"),
-            Order::NewestFirst => ("<", "DESC"),
+            Order::OldestFirst => ("c.id >", "ASC"),
+            Order::NewestFirst => ("c.id <", "DESC"),
         };
-        if let Some(after) = after {
-            values.push(after.uuid().into());
-            condition = format!("{condition} AND c.id {beyond} ${}", values.len());
-        }
+        let mut conditions = filter.conditions();
+        conditions.add(beyond, after.map(|after| after.uuid().into()));
+        let first = format!("ORDER BY id {direction} LIMIT {limit}");
+        let ids = filter.query("c.id", &conditions, &first);
         let sql = format!(
-            "SELECT {CONVERSION_SELECTED} FROM conversion AS c WHERE {condition}
-            ORDER BY c.id {direction} LIMIT {limit}"
+            "SELECT {CONVERSION_SELECTED} FROM (SELECT id FROM ({ids}) AS found {first}) AS k
+            CROSS JOIN conversion AS c WHERE c.id = k.id ORDER BY c.id {direction}"
         );
-        let currencies = catalog::currencies(&self.reader).await?;
-        let rows = self.read(sql, values).await?;
-        rows.iter().map(|row| rows::conversion(&mut Reading::new(row), &currencies)).collect()
+        let kinds = rows::conversion_kinds();
+        let found = bulk::find(&self.reader, &kinds, &sql, conditions.values);
+        let (currencies, rows) = try_join!(catalog::currencies(&self.reader), found)?;
+        let read = |row| rows::conversion(&mut Reading::of(row), &currencies);
+        rows.iter().map(read).collect()
     }
 
     /// Counts and sums what a filter finds, up to so many.
@@ -231,17 +245,19 @@ impl Storage {
         filter: &ConversionFilter,
         most: u32,
     ) -> Result<Found, StorageError> {
-        let (condition, values) = filter.condition();
+        let conditions = filter.conditions();
+        let all = filter.query("c.currency, c.amount", &conditions, "");
         let sql = format!(
             "SELECT f.currency, count(*), CAST(sum(f.amount / 100000000) AS BIGINT),
                 CAST(sum(f.amount % 100000000) AS BIGINT)
-            FROM (SELECT c.currency, c.amount FROM conversion AS c WHERE {condition} LIMIT {}) AS f
+            FROM (SELECT * FROM ({all}) AS a LIMIT {}) AS f
             GROUP BY f.currency ORDER BY f.currency",
             u64::from(most) + 1
         );
-        let currencies = catalog::currencies(&self.reader).await?;
+        let found = self.read(sql, conditions.values);
+        let (currencies, rows) = try_join!(catalog::currencies(&self.reader), found)?;
         let mut found = Found::default();
-        for row in self.read(sql, values).await? {
+        for row in rows {
             let mut row = Reading::new(&row);
             let currency = row.next::<Option<String>>()?.and_then(|code| currencies.recorded(&code));
             let (count, units, parts) = (row.next()?, row.next()?, row.next()?);

@@ -11,6 +11,9 @@ const MERCHANTS: u64 = 5;
 const OFFERS: u64 = 20;
 const AFFILIATES: u64 = 50;
 
+/// How many offers each merchant has.
+const OFFERS_EACH: u64 = OFFERS / MERCHANTS;
+
 /// The merchants, offers and affiliates that the rows name.
 pub(crate) fn configuration() -> String {
     let merchants = (0..MERCHANTS).map(|n| {
@@ -19,7 +22,7 @@ pub(crate) fn configuration() -> String {
         )
     });
     let offers = (0..OFFERS).map(|n| {
-        let merchant = n / (OFFERS / MERCHANTS);
+        let merchant = n / OFFERS_EACH;
         format!(
             "[[offer]]\nid = \"o{n}\"\nmerchant = \"m{merchant}\"\nname = \"Offer {n}\"\n\
              landing_url = \"https://casino.example/?cid={{click_id}}\"\n"
@@ -96,12 +99,28 @@ fn to_millis(days: u64) -> i64 {
     i64::try_from(days).unwrap_or_default() * 24 * 60 * 60 * 1000
 }
 
+/// One of `of` numbers for each row, which has nothing to do with the others that the row has.
+fn scattered(n: &str, factor: u64, of: u64) -> String {
+    format!("({n} * {factor} % 4294967296 / 65536 % {of})")
+}
+
+/// The offer of a click.
+fn offer(n: &str) -> String {
+    scattered(n, 2_654_435_761, OFFERS)
+}
+
+/// The affiliate of a click.
+fn affiliate(n: &str) -> String {
+    scattered(n, 2_246_822_519, AFFILIATES)
+}
+
 /// Clicks, each fifth of which has a conversion of its own; see [`conversions`].
 pub(crate) fn clicks(session: &Session, engine: Engine, now_millis: i64, span: &Span) -> Result<()> {
     let words = Words { engine, now_millis };
+    let (offer, affiliate) = (offer("n"), affiliate("n"));
     session.execute(&format!(
         "INSERT INTO click (id, offer, affiliate, merchant, params, at)
-         SELECT {}, 'o' || (n % 20), 'a' || (n % 50), 'm' || (n % 20 / 4),
+         SELECT {}, 'o' || {offer}, 'a' || {affiliate}, 'm' || ({offer} / {OFFERS_EACH}),
             '{{\"sub1\":\"campaign-' || (n % 97) || '\",\"country\":\"' || CASE WHEN n % 3 = 0 THEN 'DE' ELSE 'BR' END || '\"}}',
             at FROM ({}) AS r",
         words.click_id("n", "at"),
@@ -116,13 +135,14 @@ pub(crate) fn conversions(session: &Session, engine: Engine, now_millis: i64, sp
     let (uuid, rows) = (words.uuid(), words.rows(span));
     // Row n is of click 5 n, at about the same time: both are spread over the same days.
     let click = words.click_id("5 * n", "at");
+    let (offer, affiliate) = (offer("5 * n"), affiliate("5 * n"));
     let goal = "CASE WHEN n % 10 < 5 THEN 'reg' WHEN n % 10 < 8 THEN 'ftd' WHEN n % 10 = 8 THEN 'rdep' ELSE 'revshare' END";
     let decided = "CASE WHEN n % 10 BETWEEN 5 AND 7 AND n % 8 = 0 THEN 'pending'
         WHEN n % 10 BETWEEN 5 AND 7 AND n % 8 = 1 THEN 'rejected' ELSE 'approved' END";
     session.execute(&format!(
         "INSERT INTO conversion (id, click_id, merchant, offer, affiliate, goal, once, status, steps, amount, currency,
             suspected_duplicate, created_at, decided_at)
-         SELECT {uuid}, {click}, 'm' || (5 * n % 20 / 4), 'o' || (5 * n % 20), 'a' || (5 * n % 50), {goal}, n % 10 < 8,
+         SELECT {uuid}, {click}, 'm' || ({offer} / {OFFERS_EACH}), 'o' || {offer}, 'a' || {affiliate}, {goal}, n % 10 < 8,
             {decided}, CASE WHEN n % 10 BETWEEN 5 AND 7 AND n % 8 > 0 THEN 2 ELSE 1 END,
             CASE WHEN n % 10 < 5 THEN 0 ELSE n % 1000 * 100000000 + 10000000 END,
             CASE WHEN n % 10 < 5 THEN NULL WHEN n % 4 = 0 THEN 'USD' ELSE 'EUR' END,
@@ -143,7 +163,7 @@ pub(crate) fn conversions(session: &Session, engine: Engine, now_millis: i64, sp
     session.execute(&format!(
         "INSERT INTO postback_log (id, at, merchant, endpoint, method, params, click_id, outcome, status, answer,
             conversion, address, duration_us)
-         SELECT {uuid}, at, 'm' || (5 * n % 20 / 4), '/track/conv', 'GET', '[[\"goal_alias\",\"ftd\"]]', {click}, 'recorded', 200,
+         SELECT {uuid}, at, 'm' || ({offer} / {OFFERS_EACH}), '/track/conv', 'GET', '[[\"goal_alias\",\"ftd\"]]', {click}, 'recorded', 200,
             '{{\"success\":true}}', {uuid}, '192.0.2.1', 900 FROM ({rows}) AS r"
     ))
 }

@@ -69,8 +69,8 @@ pub(crate) fn measure(place: &Place, binary: &Path, clicks: Clicks, figures: &mu
     let server = Server::launch(binary, &scratch)?;
     let mut client = Client::new(server.address(), key.trim());
     client.sign_in()?;
-    for (title, address) in pages(&mut client, now)? {
-        figures.desk.push(render(&mut client, title, &address)?);
+    for (title, address) in pages(&client, now)? {
+        figures.desk.push(render(&client, title, &address)?);
     }
     let begun = Instant::now();
     let rows = client.count_lines("/conversions.csv")?;
@@ -81,7 +81,7 @@ pub(crate) fn measure(place: &Place, binary: &Path, clicks: Clicks, figures: &mu
     let server = Server::launch(binary, &scratch)?;
     let mut client = Client::new(server.address(), key.trim());
     client.sign_in()?;
-    figures.desk.push(render(&mut client, REVIEW_DOUBLED, "/")?);
+    figures.desk.push(render(&client, REVIEW_DOUBLED, "/")?);
     server.stop()
 }
 
@@ -95,7 +95,7 @@ fn fill_up(place: &Place, scratch: &Scratch, now: Timestamp, span: &fill::Span) 
 }
 
 /// What is measured, with its addresses.
-fn pages(client: &mut Client, now: Timestamp) -> Result<Vec<(&'static str, String)>> {
+fn pages(client: &Client, now: Timestamp) -> Result<Vec<(&'static str, String)>> {
     let conversion = client.json("/api/v1/conversions?limit=1&status=approved")?;
     let conversion = conversion["items"][0]["id"].as_str().context("there is no conversion")?.to_owned();
     let mut cursor = String::new();
@@ -117,7 +117,7 @@ fn pages(client: &mut Client, now: Timestamp) -> Result<Vec<(&'static str, Strin
     ])
 }
 
-fn render(client: &mut Client, title: &'static str, address: &str) -> Result<Rendered> {
+fn render(client: &Client, title: &'static str, address: &str) -> Result<Rendered> {
     let mut spans = Vec::with_capacity(PASSES);
     for _ in 0..PASSES {
         let begun = Instant::now();
