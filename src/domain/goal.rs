@@ -107,6 +107,9 @@ impl AmountRule {
 macro_rules! stored_words {
     ($type:ty { $($word:literal => $value:path),* $(,)? }) => {
         impl $type {
+            /// All of those words.
+            pub const WORDS: &'static [&'static str] = &[$($word),*];
+
             /// The word under which it is stored and configured.
             pub const fn as_str(self) -> &'static str {
                 match self { $($value => $word),* }

@@ -31,7 +31,7 @@ use crate::{
         ui::{
             form::with_query,
             html,
-            layout::{Flash, Section},
+            layout::Section,
             review::{Confirm, Review, ReviewRow, Scope, join},
             view::{Age, Amount, span},
         },
@@ -50,20 +50,16 @@ pub(super) async fn list(visit: Visit, RawQuery(query): RawQuery) -> Result<Resp
     let wanted = Wanted::read(query.as_deref().unwrap_or_default(), &visit);
     let catalog = visit.shared.edge.catalog.borrow().clone();
     let filters = wanted.form("/", &catalog, true);
-    let mut page = visit.page("Review", Section::Review);
-    let (mut found, counted) = match &wanted.fault {
-        Some(fault) => {
-            page = page.telling(Flash::bad(fault.detail.clone()));
-            (Vec::new(), Found::default())
-        }
+    let (mut found, counted) = match &wanted.given.fault {
+        Some(_) => (Vec::new(), Found::default()),
         None => load(&visit.shared, &wanted).await?,
     };
     let rows_max = usize::try_from(PAGE_ROWS).unwrap_or(usize::MAX);
-    let next = (found.len() > rows_max).then(|| found[rows_max - 1].id);
+    let next = (found.len() > rows_max).then(|| found[rows_max - 1].id.uuid());
     found.truncate(rows_max);
     let storage = &visit.shared.edge.storage;
     let now = visit.caller.now;
-    let oldest = if wanted.after.is_some() {
+    let oldest = if wanted.given.after.is_some() {
         let filter = pending(&wanted.filter);
         let first = storage.conversions(&filter, Order::OldestFirst, None, 1).await?;
         first.first().map(|first| first.created_at)
@@ -73,24 +69,24 @@ pub(super) async fn list(visit: Visit, RawQuery(query): RawQuery) -> Result<Resp
     let any_recorded = !found.is_empty()
         || !storage.conversions(&ConversionFilter::default(), Order::NewestFirst, None, 1).await?.is_empty();
     let shown = Review {
-        page,
+        page: wanted.given.on(visit.page("Review", Section::Review)),
         matching: u64::try_from(counted.count()).unwrap_or_default().min(COUNTED_MAX.into()),
         more: counted.more,
         oldest: oldest.map(|oldest| Age::new(oldest, now)),
         rows: rows(&visit.shared, &catalog, &found, now).await?,
-        pager: wanted.pager("/", &filters, next),
+        pager: wanted.given.pager("/", &filters, next),
         may_decide: visit.may(Role::Manager),
         any_recorded,
         filters,
     };
-    let status = wanted.fault.as_ref().map_or(StatusCode::OK, |fault| fault.status);
-    Ok(html(status, &shown))
+    Ok(html(wanted.given.status(), &shown))
 }
 
 async fn load(shared: &Shared, wanted: &Wanted) -> Result<(Vec<Conversion>, Found), Problem> {
     let (storage, filter) = (&shared.edge.storage, pending(&wanted.filter));
+    let after = wanted.given.after.map(ConversionId::new);
     Ok(try_join!(
-        storage.conversions(&filter, Order::OldestFirst, wanted.after, PAGE_ROWS + 1),
+        storage.conversions(&filter, Order::OldestFirst, after, PAGE_ROWS + 1),
         storage.count_conversions(&filter, COUNTED_MAX),
     )?)
 }
@@ -188,7 +184,7 @@ impl Selection {
     fn filter(&self, visit: &Visit) -> Result<Option<ConversionFilter>, Problem> {
         let Some((query, until)) = &self.matching else { return Ok(None) };
         let wanted = Wanted::read(query, visit);
-        if let Some(fault) = wanted.fault {
+        if let Some(fault) = wanted.given.fault {
             return Err(fault);
         }
         let to = Some(wanted.filter.to.map_or(*until, |to| to.min(*until)));

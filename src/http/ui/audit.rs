@@ -23,8 +23,19 @@ pub(crate) struct AuditItem {
     pub(crate) subject: (String, Option<String>),
     /// Whether it was done.
     pub(crate) outcome: Badge,
-    /// What it was before, and after.
-    pub(crate) change: Option<(String, String)>,
+    /// What was changed.
+    pub(crate) change: Option<Change>,
+}
+
+/// What differs between before and after.
+#[derive(Clone, Debug)]
+pub(crate) struct Change {
+    /// What that is, in a few words.
+    pub(crate) summary: String,
+    /// What it was before; empty for nothing.
+    pub(crate) before: String,
+    /// What it is from then on; empty for nothing.
+    pub(crate) after: String,
 }
 
 /// `/audit`
@@ -68,10 +79,9 @@ pub(in crate::http::ui) mod tests {
                 ),
                 outcome: if is_done { Badge::new(Tone::Good, "done") } else { Badge::of("forbidden") },
                 change: (at % 3 == 1).then(|| {
-                    (
-                        say.text("{\"deal\": \"cpa\"}"),
-                        say.text("{\"deal\": \"hybrid\", \"multiplier\": \"0.35\"}"),
-                    )
+                    let before = if at % 2 == 0 { String::new() } else { say.text("{\"deal\": \"cpa\"}") };
+                    let after = say.text("{\"deal\": \"hybrid\", \"multiplier\": \"0.35\"}");
+                    Change { summary: say.text("deal, multiplier"), before, after }
                 }),
             }
         };

@@ -155,7 +155,7 @@ impl Review {
 }
 
 /// Ids in one field of a form.
-pub(crate) fn join(ids: impl Iterator<Item = ConversionId>) -> String {
+pub(crate) fn join(ids: impl Iterator<Item = impl ToString>) -> String {
     ids.map(|id| id.to_string()).collect::<Vec<_>>().join(",")
 }
 
