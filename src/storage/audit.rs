@@ -112,8 +112,7 @@ pub(super) const AUDIT: &[Column] = &columns![
     Uuid id, Integer at, Text actor, Text address, Text action, Text subject, Text outcome, Text before, Text after,
 ];
 
-const SELECTED: &str =
-    "c.id, c.at, c.actor, c.address, c.action, c.subject, c.outcome, c.before, c.after";
+const SELECTED: &str = "c.id, c.at, c.actor, c.address, c.action, c.subject, c.outcome, c.before, c.after";
 
 impl Storage {
     /// Adds an entry that belongs to no other change, such as an attempt that was refused.

@@ -93,7 +93,8 @@ fn item(visit: &Visit, row: AuditRow) -> AuditItem {
 fn address(subject: &str) -> Option<String> {
     let (kind, id) = subject.split_once(':')?;
     let is_plain = |id: &str| {
-        !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'@'))
+        !id.is_empty()
+            && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'@'))
     };
     if let ("goal", Some((merchant, alias))) = (kind, id.split_once('/')) {
         let is_own = is_plain(merchant) && is_plain(alias);
@@ -114,40 +115,55 @@ fn address(subject: &str) -> Option<String> {
     is_plain(id).then(|| format!("{below}/{id}"))
 }
 
+/// How many members of a change are shown without being asked for.
+const SHORT_MAX: usize = 3;
+
 /// What differs between before and after; of what is new or gone, all of it.
 fn change(before: Option<&str>, after: Option<&str>) -> Option<Change> {
-    let read = |text: Option<&str>| text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    let (before, after): (Value, Value) = (read(before), read(after));
-    let (before, after) = match (before, after) {
-        (Value::Null, Value::Null) => return None,
-        (Value::Object(before), Value::Object(after)) => {
-            let differs = |of: &Map<String, Value>, other: &Map<String, Value>| {
-                let members = of.iter().filter(|(name, value)| other.get(*name) != Some(*value));
-                Value::Object(members.map(|(name, value)| (name.clone(), value.clone())).collect())
-            };
-            (differs(&before, &after), differs(&after, &before))
-        }
-        other => other,
+    let (old, new) = (members(before), members(after));
+    let summary = match (&old, &new) {
+        (None, None) => return None,
+        (None, Some(_)) => "new",
+        (Some(_), None) => "gone",
+        (Some(_), Some(_)) => "",
     };
-    let mut names: Vec<_> = [&before, &after].into_iter().filter_map(Value::as_object).flat_map(Map::keys).collect();
+    let is_change = summary.is_empty();
+    let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
+    let mut names: Vec<_> = old.keys().chain(new.keys()).cloned().collect();
     names.sort_unstable();
     names.dedup();
-    let summary = match (&before, &after) {
-        (Value::Object(_), Value::Object(_)) if !names.is_empty() => {
-            names.into_iter().map(String::as_str).collect::<Vec<_>>().join(", ")
-        }
-        (_, Value::Null) => "what it was".to_owned(),
-        (Value::Null, _) => "all of it".to_owned(),
-        _ => "nothing that is shown".to_owned(),
+    names.retain(|name| old.get(name) != new.get(name));
+    let summary = match names.as_slice() {
+        [] if is_change => "nothing that is kept here".to_owned(),
+        names if is_change => names.join(", "),
+        _ => summary.to_owned(),
     };
-    Some(Change { summary, before: told(&before), after: told(&after) })
+    let member = |name: String| {
+        let (was, is) = (old.get(&name).and_then(told), new.get(&name).and_then(told));
+        (name, was, is)
+    };
+    Some(Change {
+        summary,
+        is_short: is_change && names.len() <= SHORT_MAX,
+        members: names.into_iter().map(member).collect(),
+    })
 }
 
-/// A value for people: the members of an object, one in a line.
-fn told(value: &Value) -> String {
+/// The members of an object; anything else is told as one without a name.
+fn members(json: Option<&str>) -> Option<Map<String, Value>> {
+    match serde_json::from_str(json?).ok()? {
+        Value::Null => None,
+        Value::Object(members) => Some(members),
+        other => Some(Map::from_iter([(String::new(), other)])),
+    }
+}
+
+/// A value for people; nothing is nothing.
+fn told(value: &Value) -> Option<String> {
     match value {
-        Value::Null => String::new(),
-        value => serde_json::to_string_pretty(value).unwrap_or_default(),
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        value => Some(value.to_string()),
     }
 }
 
@@ -173,14 +189,18 @@ mod tests {
     #[test]
     fn of_a_change_only_what_differs_is_told() {
         #[track_caller]
-        fn check(before: Option<&str>, after: Option<&str>, expected: Option<[&str; 3]>) {
-            let told = change(before, after).map(|it| [it.summary, it.before, it.after].map(|it| it.replace('\n', "")));
-            assert_eq!(told, expected.map(|texts| texts.map(str::to_owned)));
+        fn check(before: Option<&str>, after: Option<&str>, expected: Option<&str>) {
+            let told = change(before, after).map(|it| {
+                let member = |(name, was, is)| format!(" {name}:{was:?}>{is:?}").replace('"', "");
+                it.summary + &it.members.into_iter().map(member).collect::<String>()
+            });
+            assert_eq!(told.as_deref(), expected);
         }
         check(None, None, None);
-        let (before, after) = (Some(r#"{"a": 1, "b": "x"}"#), Some(r#"{"a": 2, "b": "x", "c": null}"#));
-        check(before, after, Some(["a, c", "{  \"a\": 1}", "{  \"a\": 2,  \"c\": null}"]));
-        check(None, Some(r#"{"a": 1}"#), Some(["all of it", "", "{  \"a\": 1}"]));
-        check(before, before, Some(["nothing that is shown", "{}", "{}"]));
+        let (before, after) = (Some(r#"{"a": 1, "b": "x"}"#), Some(r#"{"a": 2, "b": "x", "c": ["y"]}"#));
+        check(before, after, Some("a, c a:Some(1)>Some(2) c:None>Some([\\y\\])"));
+        check(None, Some(r#"{"a": "x", "b": null}"#), Some("new a:None>Some(x) b:None>None"));
+        check(Some(r#"{"a": "x"}"#), None, Some("gone a:Some(x)>None"));
+        check(before, before, Some("nothing that is kept here"));
     }
 }

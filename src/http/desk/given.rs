@@ -82,7 +82,11 @@ impl Given {
         others.iter().filter(|(name, _)| self.values.contains_key(*name)).fold(
             filters,
             |filters, (name, label)| {
-                if filters.has(name) { filters } else { filters.field(self.field(Field::text(*name, *label))) }
+                if filters.has(name) {
+                    filters
+                } else {
+                    filters.field(self.field(Field::text(*name, *label)))
+                }
             },
         )
     }

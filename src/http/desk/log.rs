@@ -58,7 +58,8 @@ pub(super) fn wanted(query: &str, visit: &Visit) -> (LogFilter, Given) {
 fn form(given: &Given, catalog: &Catalog) -> Filters {
     let refusals = Code::WORDS.iter().map(|word| (*word, *word));
     let outcomes = OUTCOMES.into_iter().chain(refusals);
-    let mut outcomes: Vec<_> = outcomes.map(|(word, label)| Choice::new(word, label.replace('_', " "))).collect();
+    let mut outcomes: Vec<_> =
+        outcomes.map(|(word, label)| Choice::new(word, label.replace('_', " "))).collect();
     if let Some(other) = given.value("outcome").filter(|it| outcomes.iter().all(|known| known.value != *it)) {
         outcomes.push(Choice::new(other, other.replace('_', " ")));
     }
@@ -183,9 +184,8 @@ fn facts(visit: &Visit, row: &LogRow, player: Option<&ClickId>, repetitions: &[R
         (None, click) => Cell::maybe(click.as_ref(), |click| Cell::Copy(click.to_string())),
     };
     let request = |id: RequestId| Cell::LinkShort(format!("/log/{id}"), Short::new(&id));
-    let conversion = Cell::maybe(row.conversion, |id| {
-        Cell::LinkShort(format!("/conversions/{id}"), Short::new(&id))
-    });
+    let conversion =
+        Cell::maybe(row.conversion, |id| Cell::LinkShort(format!("/conversions/{id}"), Short::new(&id)));
     let signature = row.signed.map(|signed| if signed { "right" } else { "wrong" });
     let why_not = if is_refusal(&row.outcome) && row.settled_by.is_none() && row.repeats.is_none() {
         impossible(row, &visit.shared)
@@ -200,6 +200,7 @@ fn facts(visit: &Visit, row: &LogRow, player: Option<&ClickId>, repetitions: &[R
         .fact("Took", Cell::text(duration(row.duration_us)))
         .known("Signature", Cell::maybe(signature, Cell::text))
         .known("Process again", Cell::maybe(why_not, |why| Cell::text(format!("Not possible: {why}"))))
-        .known("Repeats", Cell::maybe(row.repeats, request));
+        .known("Repeats", Cell::maybe(row.repeats, request))
+        .fact("Request", Cell::Copy(row.id.to_string()));
     repetitions.iter().fold(facts, |facts, id| facts.fact("Processed again", request(*id)))
 }

@@ -32,10 +32,10 @@ pub(crate) struct AuditItem {
 pub(crate) struct Change {
     /// What that is, in a few words.
     pub(crate) summary: String,
-    /// What it was before; empty for nothing.
-    pub(crate) before: String,
-    /// What it is from then on; empty for nothing.
-    pub(crate) after: String,
+    /// Each member that differs: its name, what it was, and what it is; nothing where there was or is none.
+    pub(crate) members: Vec<(String, Option<String>, Option<String>)>,
+    /// Whether it is shown without being asked for.
+    pub(crate) is_short: bool,
 }
 
 /// `/audit`
@@ -79,9 +79,14 @@ pub(in crate::http::ui) mod tests {
                 ),
                 outcome: if is_done { Badge::new(Tone::Good, "done") } else { Badge::of("forbidden") },
                 change: (at % 3 == 1).then(|| {
-                    let before = if at % 2 == 0 { String::new() } else { say.text("{\"deal\": \"cpa\"}") };
-                    let after = say.text("{\"deal\": \"hybrid\", \"multiplier\": \"0.35\"}");
-                    Change { summary: say.text("deal, multiplier"), before, after }
+                    let was = at.is_multiple_of(2).then(|| say.text("cpa"));
+                    let deal = (say.text("deal"), was, Some(say.text("hybrid")));
+                    let multiplier = ("multiplier".to_owned(), Some("0.35".to_owned()), None);
+                    Change {
+                        summary: say.text("deal, multiplier"),
+                        members: vec![deal, multiplier],
+                        is_short: at.is_multiple_of(2),
+                    }
                 }),
             }
         };
