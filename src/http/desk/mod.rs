@@ -14,8 +14,11 @@ mod given;
 mod log;
 mod names;
 mod players;
+mod reprocess;
 mod review;
+mod selection;
 mod statistics;
+mod steps;
 mod tally;
 mod visit;
 
@@ -61,6 +64,7 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .route("/players/{click}", get(players::show))
         .route("/players/{click}/notes", post(players::note).get(|| async { Redirect::to("/players") }))
         .route("/log", get(log::list))
+        .route("/log/reprocess", post(reprocess::again).get(|| async { Redirect::to("/log") }))
         .route("/log/{id}", get(log::show))
         .route("/audit", get(audit::list))
         .route("/statistics", get(statistics::show))

@@ -3,13 +3,13 @@
 use askama::{Template, filters::HtmlSafe};
 
 use super::{
+    bulk::{Scope, join},
     form::{Filters, Pager},
     layout::Page,
     listing::Facts,
-    review::{Scope, join},
     view::{Badge, Moment, Named, Short, count, counted},
 };
-use crate::domain::ids::RequestId;
+use crate::domain::ids::{ConversionId, RequestId};
 
 /// A request in the list.
 #[derive(Clone, Debug)]
@@ -134,11 +134,13 @@ pub(crate) struct Repeated {
     pub(crate) after: Badge,
     /// In a sentence.
     pub(crate) detail: String,
+    /// The conversion that it is about.
+    pub(crate) conversion: Option<ConversionId>,
 }
 
 /// `/log/reprocess`: what would happen, and then what has happened.
 #[derive(Clone, Debug, Template)]
-#[template(path = "reprocess.html")]
+#[template(path = "reprocess.html", blocks = ["content"])]
 pub(crate) struct Reprocess {
     /// Around it.
     pub(crate) page: Page,
@@ -146,6 +148,8 @@ pub(crate) struct Reprocess {
     pub(crate) scope: Scope,
     /// How many.
     pub(crate) total: u64,
+    /// How many of them go through.
+    pub(crate) successes: u64,
     /// How many come to which outcome.
     pub(crate) outcomes: Vec<(Badge, u64)>,
     /// The first of them.
@@ -157,6 +161,14 @@ pub(crate) struct Reprocess {
 }
 
 impl Reprocess {
+    fn heading(&self) -> String {
+        match (self.total, self.is_done) {
+            (0, _) => "Nothing to process again".to_owned(),
+            (_, true) => format!("{} processed again", self.what()),
+            (_, false) => format!("Process {} again?", self.what()),
+        }
+    }
+
     fn what(&self) -> String {
         counted(self.total, "postback")
     }
@@ -287,12 +299,14 @@ pub(in crate::http::ui) mod tests {
             at: row.at,
             before: row.outcome,
             after: Badge::of("recorded"),
-            detail: say.text("Records a first deposit of 100.00 EUR as pending."),
+            detail: say.text("A new conversion: ftd of 100.00 EUR, pending."),
+            conversion: is_done.then(|| ConversionId::new(Uuid::from_u128(ID))),
         };
         Reprocess {
             page: say.page("Process again", Section::Log),
-            scope: Scope::Matching { query: say.text("merchant=acme"), until: say.text("01a1") },
+            scope: Scope::matching(say.text("merchant=acme"), say.text("01a1")),
             total: 312,
+            successes: 300,
             outcomes: vec![(Badge::of("recorded"), 300), (Badge::of("unknown_goal"), 12)],
             rows: rows(say, 5).into_iter().map(row).collect(),
             is_done,
@@ -314,6 +328,11 @@ pub(in crate::http::ui) mod tests {
             ),
             sample("reprocess", &reprocess(say, false)),
             sample("reprocess-done", &reprocess(say, true)),
+            sample("reprocess-in-vain", &Reprocess { successes: 0, ..reprocess(say, false) }),
+            sample(
+                "reprocess-none",
+                &Reprocess { total: 0, back: say.text("/log"), ..reprocess(say, false) },
+            ),
         ]
     }
 }

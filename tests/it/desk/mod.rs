@@ -6,6 +6,7 @@ mod forms;
 mod lists;
 mod log;
 mod pages;
+mod reprocess;
 mod review;
 mod sessions;
 mod statistics;
