@@ -24,6 +24,12 @@ pub(super) fn is_refusal(outcome: &str) -> bool {
     !SUCCESSES.contains(&outcome)
 }
 
+/// Whether a refused request still waits to be processed again with success.
+pub(super) fn is_open(row: &LogRow) -> bool {
+    let is_settled = row.conversion.is_some() || row.settled_by.is_some();
+    is_refusal(&row.outcome) && row.repeats.is_none() && !is_settled
+}
+
 /// A sentence that says what the sender of a refused request has to change: as its answer has it, or else what
 /// its code means, since not every dialect has words for it.
 pub(super) fn advice(outcome: &str, answer: &str) -> Option<String> {

@@ -1,14 +1,15 @@
 //! The audit log: every change of a setting and every decision, with who, from where, before and after.
 
-use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, QueryResult};
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    Storage, StorageError, bulk,
+    Scanned, Storage, StorageError, bulk,
     cells::{Cells, Column, columns},
     reading::Reading,
     rows::{text, text_or_null},
+    scan::{List, first_id},
 };
 use crate::domain::{ids::RequestId, status::Actor, time::Timestamp};
 
@@ -83,17 +84,35 @@ pub struct AuditFilter {
     pub subject: Option<String>,
     /// With an action that begins so, as in `conversion.`.
     pub action: Option<String>,
-    /// Older than this one.
-    pub before: Option<RequestId>,
-    /// At most so many.
-    pub limit: u32,
+    /// Of this time or later.
+    pub from: Option<Timestamp>,
+    /// Before this time.
+    pub to: Option<Timestamp>,
+}
+
+impl AuditFilter {
+    fn list(&self) -> List {
+        let mut list = List::new("audit", SELECTED);
+        list.between(self.from, self.to, first_id);
+        if let Some(subject) = &self.subject {
+            list.look_up("c.subject = ?", [subject.as_str().into()]);
+        }
+        if let Some(actor) = &self.actor {
+            list.look_through("c.actor = ?", [actor.as_str().into()]);
+        }
+        if let Some(prefix) = &self.action {
+            let beyond = format!("{prefix}\u{10ffff}");
+            list.look_through("c.action >= ? AND c.action < ?", [prefix.as_str().into(), beyond.into()]);
+        }
+        list
+    }
 }
 
 pub(super) const AUDIT: &[Column] = &columns![
     Uuid id, Integer at, Text actor, Text address, Text action, Text subject, Text outcome, Text before, Text after,
 ];
 
-const SELECTED: &str = "id, at, actor, address, action, subject, outcome, before, after";
+const SELECTED: &str = "c.id, c.at, c.actor, c.address, c.action, c.subject, c.outcome, c.before, c.after";
 
 impl Storage {
     /// Adds an entry that belongs to no other change, such as an attempt that was refused.
@@ -106,32 +125,22 @@ impl Storage {
         Ok(transaction.commit().await?)
     }
 
-    /// Entries, newest first.
+    /// A page of the entries, newest first, after the one with this id.
     ///
     /// # Errors
     /// [`StorageError`]
-    pub async fn audit(&self, filter: &AuditFilter) -> Result<Vec<AuditRow>, StorageError> {
-        let mut conditions = vec!["TRUE".to_owned()];
-        let mut values: Vec<Value> = Vec::new();
-        let mut add = |condition: &str, value: Option<Value>| {
-            if let Some(value) = value {
-                values.push(value);
-                conditions.push(format!("{condition} ${}", values.len()));
-            }
+    pub async fn audit(
+        &self,
+        filter: &AuditFilter,
+        after: Option<RequestId>,
+        limit: u32,
+    ) -> Result<Scanned<AuditRow, RequestId>, StorageError> {
+        let read = |row: &QueryResult| {
+            let row = audit_row(row)?;
+            Ok((row.id.uuid(), row))
         };
-        add("actor =", filter.actor.as_deref().map(Value::from));
-        add("subject =", filter.subject.as_deref().map(Value::from));
-        add("id <", filter.before.map(|id| id.uuid().into()));
-        add("action >=", filter.action.as_deref().map(Value::from));
-        add("action <", filter.action.as_ref().map(|prefix| format!("{prefix}\u{10ffff}").into()));
-        let sql = format!(
-            "SELECT {SELECTED} FROM audit WHERE {} ORDER BY id DESC LIMIT {}",
-            conditions.join(" AND "),
-            filter.limit
-        );
-        let backend = self.reader.get_database_backend();
-        let rows = self.reader.query_all_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
-        rows.iter().map(audit_row).collect()
+        let page = self.scan(&filter.list(), after.map(RequestId::uuid), limit, read).await?;
+        Ok(Scanned { rows: page.rows, next: page.next.map(RequestId::new) })
     }
 }
 

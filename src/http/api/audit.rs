@@ -59,15 +59,26 @@ impl From<AuditRow> for AuditView {
     }
 }
 
+/// Which entries a query asks for; the page asks in the same words.
+pub(in crate::http) fn filter(query: &mut Query) -> Result<AuditFilter, Problem> {
+    let (from, to) = query.period("from", "to")?;
+    let mut text = |name| query.text(name).map(str::to_owned);
+    Ok(AuditFilter { actor: text("actor"), subject: text("subject"), action: text("action"), from, to })
+}
+
 /// The audit log, newest first.
 ///
-/// Every change of a setting and every decision, with attempts that were refused.
+/// Every change of a setting and every decision, with attempts that were refused. Subject and period are looked up.
+/// Among what is found so, the other conditions are looked for in some 25,000 entries a page: a page may have fewer
+/// items than `limit`, even none, and yet a `next_cursor` that goes on from there.
 #[utoipa::path(
     get, path = "/api/v1/audit", tag = "audit",
     params(
         ("actor" = Option<String>, Query, description = "Only by this one, as in `user:anna`."),
         ("subject" = Option<String>, Query, description = "Only to this one, as in `merchant:acme`."),
         ("action" = Option<String>, Query, description = "Only actions that begin so, as in `conversion.`."),
+        ("from" = Option<String>, Query, description = "Only of this time or later."),
+        ("to" = Option<String>, Query, description = "Only before this time."),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "How many; 50 by default."),
         ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before."),
     ),
@@ -79,15 +90,10 @@ async fn list(
     mut query: Query,
 ) -> Result<Json<Page<AuditView>>, Problem> {
     caller.must(Role::Viewer, &shared, "audit.read", "audit").await?;
-    let limit = query.limit()?;
-    let filter = AuditFilter {
-        actor: query.text("actor").map(str::to_owned),
-        subject: query.text("subject").map(str::to_owned),
-        action: query.text("action").map(str::to_owned),
-        before: query.cursor()?.map(RequestId::new),
-        limit: limit + 1,
-    };
+    let filter = filter(&mut query)?;
+    let (limit, cursor) = (query.limit()?, query.cursor()?.map(RequestId::new));
     query.finish()?;
-    let found = shared.edge.storage.audit(&filter).await?;
-    Ok(Json(Page::of(found, limit, |row| row.id.uuid().simple().to_string(), AuditView::from)))
+    let found = shared.edge.storage.audit(&filter, cursor, limit).await?;
+    let next_cursor = found.next.map(|id| id.uuid().simple().to_string());
+    Ok(Json(Page { items: found.rows.into_iter().map(AuditView::from).collect(), next_cursor }))
 }

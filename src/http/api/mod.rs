@@ -22,7 +22,9 @@ mod tokens;
 mod users;
 
 pub(super) use self::{
+    audit::filter as audit_filter,
     conversions::filter as conversion_filter,
+    postback_log::filter as log_filter,
     reading::{Query, invalid, path_id},
 };
 

@@ -6,6 +6,7 @@ use axum::{extract::Path, http::StatusCode, response::Response};
 
 use super::{
     conversions, go_to,
+    log::exchange,
     names::{self, Names},
     visit::{Posted, Visit},
 };
@@ -27,11 +28,10 @@ use crate::{
             html,
             layout::{Flash, Section},
             listing::{Cell, Facts},
-            postback_log::Exchange,
             view::{Badge, Moment},
         },
     },
-    storage::{ConversionFilter, DeliveryFilter, DeliveryRow, HistoryStep, LogFilter, LogRow, Order},
+    storage::{ConversionFilter, DeliveryFilter, DeliveryRow, HistoryStep, LogFilter, Order},
 };
 
 /// How many of a conversion's postbacks, deliveries, and other conversions of the player are shown.
@@ -140,19 +140,6 @@ fn click_facts(
         .fact("Offer", Cell::text(click.offer.as_str()))
         .fact("Affiliate", Cell::text(click.affiliate.as_str()));
     (facts, Facts::params(Params::iter(params)))
-}
-
-fn exchange(visit: &Visit, row: LogRow) -> Exchange {
-    let params: Vec<(String, String)> = serde_json::from_str(&row.params).unwrap_or_default();
-    Exchange {
-        id: row.id,
-        at: Moment::to_the_second(row.at, visit.zone),
-        endpoint: format!("{} {}", row.method, row.endpoint),
-        outcome: Badge::of(&row.outcome),
-        status: row.status,
-        params: Facts::params(params.iter().map(|(name, value)| (name.as_str(), value.as_str()))),
-        answer: row.answer,
-    }
 }
 
 fn owed_row(visit: &Visit, row: DeliveryRow) -> OwedRow {

@@ -1,6 +1,6 @@
 //! All conversions.
 
-use axum::{extract::RawQuery, http::StatusCode, response::Response};
+use axum::{extract::RawQuery, response::Response};
 
 use super::{
     PAGE_ROWS,
@@ -9,13 +9,13 @@ use super::{
     visit::Visit,
 };
 use crate::{
-    domain::{catalog::Catalog, conversion::Conversion},
+    domain::{catalog::Catalog, conversion::Conversion, ids::ConversionId},
     http::{
         problem::Problem,
         ui::{
             conversions::{ConversionRow, Conversions},
             html,
-            layout::{Flash, Section},
+            layout::Section,
             view::{Badge, Moment, Zone},
         },
     },
@@ -27,27 +27,24 @@ pub(super) async fn list(visit: Visit, RawQuery(query): RawQuery) -> Result<Resp
     let wanted = Wanted::read(query.as_deref().unwrap_or_default(), &visit);
     let catalog = visit.shared.edge.catalog.borrow().clone();
     let filters = wanted.form("/conversions", &catalog, false);
-    let mut page = visit.page("Conversions", Section::Conversions);
     let storage = &visit.shared.edge.storage;
-    let mut found = match &wanted.fault {
-        Some(fault) => {
-            page = page.telling(Flash::bad(fault.detail.clone()));
-            Vec::new()
-        }
-        None => storage.conversions(&wanted.filter, Order::NewestFirst, wanted.after, PAGE_ROWS + 1).await?,
+    let after = wanted.given.after.map(ConversionId::new);
+    let mut found = if wanted.given.fault.is_some() {
+        Vec::new()
+    } else {
+        storage.conversions(&wanted.filter, Order::NewestFirst, after, PAGE_ROWS + 1).await?
     };
     let rows_max = usize::try_from(PAGE_ROWS).unwrap_or(usize::MAX);
-    let next = (found.len() > rows_max).then(|| found[rows_max - 1].id);
+    let next = (found.len() > rows_max).then(|| found[rows_max - 1].id.uuid());
     found.truncate(rows_max);
     let shown = Conversions {
-        page,
+        page: wanted.given.on(visit.page("Conversions", Section::Conversions)),
         matching: None,
         rows: found.iter().map(|conversion| row(&catalog, conversion, visit.zone)).collect(),
-        pager: wanted.pager("/conversions", &filters, next),
+        pager: wanted.given.pager("/conversions", &filters, next),
         filters,
     };
-    let status = wanted.fault.as_ref().map_or(StatusCode::OK, |fault| fault.status);
-    Ok(html(status, &shown))
+    Ok(html(wanted.given.status(), &shown))
 }
 
 /// What a list shows of a conversion.

@@ -42,11 +42,12 @@ const HEADER: [&str; 18] = [
 /// `GET /conversions.csv`: all that a filter finds, newest first, written as it is read.
 pub(super) async fn conversions(visit: Visit, RawQuery(query): RawQuery) -> Result<Response, Problem> {
     let wanted = Wanted::read(query.as_deref().unwrap_or_default(), &visit);
-    if let Some(fault) = wanted.fault {
+    if let Some(fault) = wanted.given.fault {
         return Err(fault);
     }
     let first = lines([HEADER.map(str::to_owned)])?;
-    let state = (visit, wanted.filter, wanted.after, true);
+    let after = wanted.given.after.map(ConversionId::new);
+    let state = (visit, wanted.filter, after, true);
     let rest = stream::try_unfold(state, |(visit, filter, after, more)| async move {
         if !more {
             return Ok(None);

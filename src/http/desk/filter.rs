@@ -1,21 +1,13 @@
 //! The filter of a list of conversions: read from an address, and shown as a form.
 
-use std::collections::BTreeMap;
-
-use url::form_urlencoded;
-use uuid::Uuid;
-
-use super::{
-    names::Choices,
-    visit::{Fields, Visit},
-};
+use super::{given::Given, names::Choices, visit::Visit};
 use crate::{
-    domain::{catalog::Catalog, ids::ConversionId, time::Timestamp},
+    domain::{catalog::Catalog, time::Timestamp},
     http::{
         api::{Query, conversion_filter, invalid},
         problem::Problem,
         ui::{
-            form::{Choice, Field, Filters, Pager, with_query},
+            form::{Choice, Field, Filters},
             view::Zone,
         },
     },
@@ -27,12 +19,8 @@ use crate::{
 pub(super) struct Wanted {
     /// Which conversions.
     pub(super) filter: ConversionFilter,
-    /// After which of them the page begins.
-    pub(super) after: Option<ConversionId>,
-    /// What could not be read.
-    pub(super) fault: Option<Problem>,
     /// Everything as it was given.
-    given: BTreeMap<String, String>,
+    pub(super) given: Given,
 }
 
 /// How old a conversion may be to be left out: words of an address, and hours.
@@ -46,106 +34,56 @@ const AGES: [(&str, &str, i64); 5] = [
 
 const HOUR_MILLIS: i64 = 3_600_000;
 
+/// Conditions that have no field of their own on each page.
+const OTHERS: [(&str, &str); 5] =
+    [("status", "Status"), ("click_id", "Click"), ("age", "Waiting"), ("from", "From"), ("to", "To")];
+
 impl Wanted {
     /// Reads the query of an address. What does not parse is a fault, with which the list stays empty.
     pub(super) fn read(query: &str, visit: &Visit) -> Self {
-        let mut wanted =
-            Self { filter: ConversionFilter::default(), after: None, fault: None, given: BTreeMap::new() };
-        let read = wanted.parse(query, visit.zone, visit.caller.now);
-        wanted.fault = read.err();
-        wanted
+        Self::of(query, visit.zone, visit.caller.now)
     }
 
-    fn parse(&mut self, query: &str, zone: Zone, now: Timestamp) -> Result<(), Problem> {
-        let fields = Fields::parse(query)?;
-        self.given = fields.given().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let mut exact = exact_times(&fields, zone)?;
-        let age = exact.iter().position(|(name, _)| name == "age").map(|at| exact.swap_remove(at).1);
-        let exact = form_urlencoded::Serializer::new(String::new()).extend_pairs(exact).finish();
-        let mut query = Query::parse(&exact)?;
-        self.filter = conversion_filter(&mut query)?;
-        if let Some(age) = age {
-            let oldest = now.plus_millis(-hours(&age)? * HOUR_MILLIS);
-            self.filter.to = Some(self.filter.to.map_or(oldest, |to| to.min(oldest)));
-        }
-        self.after = query.cursor()?.map(ConversionId::new);
-        query.finish()
-    }
-
-    fn field(&self, field: Field, name: &str) -> Field {
-        let fault = self.fault.as_ref().filter(|fault| fault.parameter.as_deref() == Some(name));
-        let error = fault.map_or_else(String::new, |fault| fault.detail.clone());
-        field.value(self.given.get(name).cloned().unwrap_or_default()).error(error)
+    fn of(query: &str, zone: Zone, now: Timestamp) -> Self {
+        let (filter, given) = Given::read(query, zone, |query| filter(query, now));
+        Self { filter, given }
     }
 
     /// The filter as a form of the list at this address.
     pub(super) fn form(&self, action: &str, catalog: &Catalog, is_review: bool) -> Filters {
         let choices = Choices(catalog);
         let search = Field::search("text", "Find").placeholder("Click, transaction or conversion id");
-        let mut filters = Filters::new(action, self.field(search, "text"));
-        let mut add = |field: Field, name: &str| filters = filters.clone().field(self.field(field, name));
+        let mut filters = Filters::new(action, self.given.field(search));
+        let mut add = |field: Field| filters = filters.clone().field(self.given.field(field));
         if !is_review {
             let statuses = ["pending", "approved", "rejected"].map(|word| Choice::new(word, word)).to_vec();
-            add(Field::select("status", "Status", statuses), "status");
+            add(Field::select("status", "Status", statuses));
         }
-        add(Field::select("merchant", "Merchant", choices.merchants()), "merchant");
-        add(Field::select("offer", "Offer", choices.offers()), "offer");
-        add(Field::select("affiliate", "Affiliate", choices.affiliates()), "affiliate");
-        add(Field::select("goal", "Goal", choices.goals()), "goal");
-        add(Field::text("currency", "Currency"), "currency");
-        add(Field::text("amount_min", "Amount from"), "amount_min");
-        add(Field::text("amount_max", "Amount to"), "amount_max");
+        add(Field::select("merchant", "Merchant", choices.merchants()));
+        add(Field::select("offer", "Offer", choices.offers()));
+        add(Field::select("affiliate", "Affiliate", choices.affiliates()));
+        add(Field::select("goal", "Goal", choices.goals()));
+        add(Field::text("currency", "Currency"));
+        add(Field::text("amount_min", "Amount from"));
+        add(Field::text("amount_max", "Amount to"));
         if is_review {
             let ages = AGES.map(|(word, label, _)| Choice::new(word, label)).to_vec();
-            add(Field::select("age", "Waiting", ages), "age");
+            add(Field::select("age", "Waiting", ages));
         } else {
-            add(Field::day("from", "From"), "from");
-            add(Field::day("to", "To"), "to");
+            add(Field::day("from", "From"));
+            add(Field::day("to", "To"));
         }
-        // Conditions that have no field of their own here, as in an address that was shared, hold all the same.
-        for (name, label) in
-            [("status", "Status"), ("click_id", "Click"), ("age", "Waiting"), ("from", "From"), ("to", "To")]
-        {
-            if self.given.contains_key(name) && !filters.has(name) {
-                filters = filters.field(self.field(Field::text(name, label), name));
-            }
-        }
-        filters
-    }
-
-    /// The way to the other pages of a list.
-    pub(super) fn pager(&self, action: &str, filters: &Filters, next: Option<ConversionId>) -> Pager {
-        let query = filters.query();
-        let after = |id: ConversionId| {
-            let joint = if query.is_empty() { "" } else { "&" };
-            format!("{action}?{query}{joint}cursor={}", id.uuid().simple())
-        };
-        let is_first = self.after.is_none_or(|after| after.uuid() == Uuid::nil());
-        Pager {
-            first: (!is_first).then(|| with_query(action, &query)),
-            previous: None,
-            next: next.map(after),
-        }
+        self.given.with_others(filters, &OTHERS)
     }
 }
 
-/// What was given, with days as the exact times at which they begin or end for the viewer.
-fn exact_times(fields: &Fields, zone: Zone) -> Result<Vec<(String, String)>, Problem> {
-    let exact = |(name, value): (&str, &str)| {
-        let exact = match (name, zone.day(value)) {
-            ("from", Some((first, _))) => first.to_string(),
-            ("to", Some((_, next))) => next.to_string(),
-            ("from" | "to", None) if Timestamp::parse(value).is_none() => {
-                return Err(invalid(
-                    name,
-                    "Send a day such as 2026-11-20, or a time such as 2026-11-20T10:00:00Z.",
-                ));
-            }
-            _ => value.to_owned(),
-        };
-        Ok((name.to_owned(), exact))
-    };
-    fields.given().map(exact).collect()
+fn filter(query: &mut Query, now: Timestamp) -> Result<ConversionFilter, Problem> {
+    let mut filter = conversion_filter(query)?;
+    if let Some(age) = query.text("age") {
+        let oldest = now.plus_millis(-hours(age)? * HOUR_MILLIS);
+        filter.to = Some(filter.to.map_or(oldest, |to| to.min(oldest)));
+    }
+    Ok(filter)
 }
 
 fn hours(age: &str) -> Result<i64, Problem> {
@@ -160,10 +98,8 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_millis(1_795_168_800_000);
 
     fn read(query: &str) -> Result<ConversionFilter, (String, Option<String>)> {
-        let mut wanted =
-            Wanted { filter: ConversionFilter::default(), after: None, fault: None, given: BTreeMap::new() };
-        let read = wanted.parse(query, Zone::named("Europe/Berlin"), NOW);
-        read.map(|()| wanted.filter).map_err(|fault| (fault.code.to_owned(), fault.parameter))
+        let Wanted { filter, given } = Wanted::of(query, Zone::named("Europe/Berlin"), NOW);
+        given.fault.map_or(Ok(filter), |fault| Err((fault.code.to_owned(), fault.parameter)))
     }
 
     #[test]

@@ -4,15 +4,21 @@
 //! rule of its own: it reads by `storage`, and changes conversions through `ingest` like everybody else. Every form
 //! carries its session's token, and whoever is not signed in is sent to do that first.
 
+mod audit;
 mod conversion;
 mod conversions;
 mod entrance;
 mod export;
 mod filter;
+mod given;
+mod log;
 mod names;
 mod players;
+mod reprocess;
 mod review;
+mod selection;
 mod statistics;
+mod steps;
 mod tally;
 mod visit;
 
@@ -57,6 +63,10 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .route("/players", get(players::find))
         .route("/players/{click}", get(players::show))
         .route("/players/{click}/notes", post(players::note).get(|| async { Redirect::to("/players") }))
+        .route("/log", get(log::list))
+        .route("/log/reprocess", post(reprocess::again).get(|| async { Redirect::to("/log") }))
+        .route("/log/{id}", get(log::show))
+        .route("/audit", get(audit::list))
         .route("/statistics", get(statistics::show))
         .route("/statistics.csv", get(statistics::export))
         .route("/sign-in", get(entrance::sign_in_page).post(entrance::sign_in))

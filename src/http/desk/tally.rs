@@ -1,18 +1,14 @@
 //! Decisions on many conversions, and what came of them.
 
-use std::{collections::BTreeMap, convert::Infallible};
+use std::collections::BTreeMap;
 
 use askama::Template;
-use axum::{
-    body::Body,
-    http::StatusCode,
-    response::{IntoResponse, Response},
-};
-use futures::{Stream, stream};
+use axum::{http::StatusCode, response::Response};
 
 use super::{
     names,
     review::{COUNTED_MAX, pending},
+    steps::Steps,
     visit::Visit,
 };
 use crate::{
@@ -27,10 +23,11 @@ use crate::{
         decisions::{Asked, BULK_DECISIONS_MAX},
         problem::Problem,
         ui::{
+            bulk::{BrokenOff, Progress, Reached},
             html,
             layout::Section,
-            review::{BrokenOff, Done, MARKS, Progress, Reached, Sum, Undecided},
-            view::{Amount, Badge, Moment, Short, count},
+            review::{Done, Sum, Undecided},
+            view::{Amount, Badge, Moment, Short, count, counted},
         },
     },
     storage::{ConversionFilter, Found, Order},
@@ -206,8 +203,8 @@ pub(super) async fn summary(
     Ok(html(StatusCode::OK, &tally.done(visit, decision, reason, back).await?))
 }
 
-/// A long decision on its way.
-struct Work {
+/// A decision on all that a filter finds, batch by batch.
+pub(super) struct Deciding {
     visit: Visit,
     asked: Asked,
     filter: ConversionFilter,
@@ -215,102 +212,63 @@ struct Work {
     total: u64,
     back: String,
     tally: Tally,
-    /// What the page still lacks at its end.
-    end: String,
-    stage: Stage,
 }
 
-enum Stage {
-    Begin,
-    Go,
-    Over,
+impl Deciding {
+    pub(super) fn new(
+        visit: Visit,
+        asked: Asked,
+        filter: ConversionFilter,
+        total: u64,
+        back: String,
+    ) -> Self {
+        Self { visit, asked, filter, after: None, total, back, tally: Tally::default() }
+    }
 }
 
-/// Decides all that a filter finds, batch by batch, and tells meanwhile how far it has come. Who leaves the page stops
-/// it: nobody would see what came of the rest.
-pub(super) fn streamed(
-    visit: Visit,
-    asked: Asked,
-    filter: ConversionFilter,
-    total: u64,
-    back: String,
-) -> Response {
-    let work = Work {
-        visit,
-        asked,
-        filter,
-        after: None,
-        total,
-        back,
-        tally: Tally::default(),
-        end: String::new(),
-        stage: Stage::Begin,
-    };
-    let page = Progress { page: work.visit.page("Review", Section::Review), total };
-    let mut response = html(StatusCode::OK, &page);
-    *response.body_mut() = Body::from_stream(work.parts());
-    response.into_response()
-}
-
-impl Work {
-    fn parts(self) -> impl Stream<Item = Result<String, Infallible>> {
-        stream::unfold(self, |mut work| async move {
-            let part = match work.stage {
-                Stage::Begin => work.begin(),
-                Stage::Go => match work.go_on().await {
-                    Ok(part) => part,
-                    Err(problem) => work.broken_off(&problem),
-                },
-                Stage::Over => return None,
-            };
-            Some((Ok(part), work))
-        })
+impl Steps for Deciding {
+    fn visit(&self) -> &Visit {
+        &self.visit
     }
 
-    fn begin(&mut self) -> String {
-        self.stage = Stage::Go;
-        let page = Progress { page: self.visit.page("Review", Section::Review), total: self.total };
-        let page = page.render().unwrap_or_default();
-        let (begin, end) = page.split_once(MARKS[0]).unwrap_or((&page, ""));
-        end.clone_into(&mut self.end);
-        begin.to_owned() + &self.reached()
+    fn progress(&self) -> Progress {
+        Progress {
+            page: self.visit.page("Review", Section::Review),
+            heading: format!("Deciding {}", counted(self.total, "conversion")),
+            advice: "Leave this page open: if it is closed, the rest stays as it is.",
+        }
     }
 
-    fn reached(&self) -> String {
+    fn reached(&self) -> Reached {
         let done = self.tally.decided + self.tally.not_decided;
-        Reached { done, total: self.total.max(done) }.render().unwrap_or_default()
+        Reached { done, total: Some(self.total.max(done)) }
     }
 
-    async fn go_on(&mut self) -> Result<String, Problem> {
+    async fn step(&mut self) -> Result<bool, Problem> {
         let most = u32::try_from(BULK_DECISIONS_MAX).unwrap_or(u32::MAX);
         let storage = &self.visit.shared.edge.storage;
         let found = storage.conversions(&self.filter, Order::OldestFirst, self.after, most).await?;
-        if found.is_empty() {
-            return self.finish().await;
-        }
-        self.after = found.last().map(|conversion| conversion.id);
+        let Some(last) = found.last() else { return Ok(false) };
+        self.after = Some(last.id);
         let ids = found.iter().map(|conversion| conversion.id).collect();
         self.tally.decide(&self.visit, &self.asked, ids, &found).await?;
-        Ok(self.reached())
+        Ok(true)
     }
 
-    async fn finish(&mut self) -> Result<String, Problem> {
+    async fn done(&mut self) -> Result<String, Problem> {
         let reason = self.asked.reason.clone().unwrap_or_default();
         let tally = std::mem::take(&mut self.tally);
         let done = tally.done(&self.visit, self.asked.decision, &reason, &self.back).await?;
-        self.stage = Stage::Over;
-        Ok(self.ending(&done.as_content()))
+        Ok(done.as_content().render().unwrap_or_default())
     }
 
-    fn ending(&self, content: &impl Template) -> String {
-        self.end.replacen(MARKS[1], &content.render().unwrap_or_default(), 1)
-    }
-
-    fn broken_off(&mut self, problem: &Problem) -> String {
-        tracing::error!(request_id = %self.visit.caller.request, code = problem.code, "a long decision broke off");
-        self.stage = Stage::Over;
-        let page = self.visit.page("Review", Section::Review);
-        let told = BrokenOff { page, decided: self.tally.decided, detail: problem.detail.clone() };
-        self.ending(&told.as_content())
+    fn broken_off(&self, problem: &Problem) -> BrokenOff {
+        let decided = counted(self.tally.decided, "conversion");
+        BrokenOff {
+            page: self.visit.page("Review", Section::Review),
+            told: format!("{decided} had been decided, and stay so. The rest waits."),
+            detail: problem.detail.clone(),
+            back: ("/".to_owned(), "Back to the review"),
+        }
     }
 }

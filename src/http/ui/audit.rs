@@ -23,8 +23,19 @@ pub(crate) struct AuditItem {
     pub(crate) subject: (String, Option<String>),
     /// Whether it was done.
     pub(crate) outcome: Badge,
-    /// What it was before, and after.
-    pub(crate) change: Option<(String, String)>,
+    /// What was changed.
+    pub(crate) change: Option<Change>,
+}
+
+/// What differs between before and after.
+#[derive(Clone, Debug)]
+pub(crate) struct Change {
+    /// What that is, in a few words.
+    pub(crate) summary: String,
+    /// Each member that differs: its name, what it was, and what it is; nothing where there was or is none.
+    pub(crate) members: Vec<(String, Option<String>, Option<String>)>,
+    /// Whether it is shown without being asked for.
+    pub(crate) is_short: bool,
 }
 
 /// `/audit`
@@ -68,10 +79,14 @@ pub(in crate::http::ui) mod tests {
                 ),
                 outcome: if is_done { Badge::new(Tone::Good, "done") } else { Badge::of("forbidden") },
                 change: (at % 3 == 1).then(|| {
-                    (
-                        say.text("{\"deal\": \"cpa\"}"),
-                        say.text("{\"deal\": \"hybrid\", \"multiplier\": \"0.35\"}"),
-                    )
+                    let was = at.is_multiple_of(2).then(|| say.text("cpa"));
+                    let deal = (say.text("deal"), was, Some(say.text("hybrid")));
+                    let multiplier = ("multiplier".to_owned(), Some("0.35".to_owned()), None);
+                    Change {
+                        summary: say.text("deal, multiplier"),
+                        members: vec![deal, multiplier],
+                        is_short: at.is_multiple_of(2),
+                    }
                 }),
             }
         };

@@ -178,6 +178,11 @@ impl Field {
         Self { form, ..self }
     }
 
+    /// Its name in an address or a form.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     fn id(&self) -> String {
         format!("{}-{}", self.form, self.name)
     }

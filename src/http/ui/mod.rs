@@ -9,6 +9,7 @@
 mod api_docs;
 mod assets;
 pub(super) mod audit;
+pub(super) mod bulk;
 pub(super) mod charts;
 pub(super) mod conversion;
 pub(super) mod conversions;

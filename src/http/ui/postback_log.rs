@@ -3,13 +3,13 @@
 use askama::{Template, filters::HtmlSafe};
 
 use super::{
+    bulk::{Scope, join},
     form::{Filters, Pager},
     layout::Page,
     listing::Facts,
-    review::Scope,
     view::{Badge, Moment, Named, Short, count, counted},
 };
-use crate::domain::ids::RequestId;
+use crate::domain::ids::{ConversionId, RequestId};
 
 /// A request in the list.
 #[derive(Clone, Debug)]
@@ -32,6 +32,10 @@ pub(crate) struct LogRow {
     pub(crate) click: Option<String>,
     /// For a refused one, what the merchant must change.
     pub(crate) advice: String,
+    /// The repetition by which it came to its conversion after all.
+    pub(crate) settled_by: Option<RequestId>,
+    /// The request that it repeats.
+    pub(crate) repeats: Option<RequestId>,
     /// Whether it can be processed again.
     pub(crate) can_repeat: bool,
 }
@@ -50,14 +54,25 @@ pub(crate) struct Log {
     pub(crate) page: Page,
     /// What narrows it.
     pub(crate) filters: Filters,
-    /// How many match, where that was counted.
-    pub(crate) matching: Option<u64>,
     /// This page of them, newest first.
     pub(crate) rows: Vec<LogRow>,
     /// To the others.
     pub(crate) pager: Pager,
     /// Whether the viewer may process again.
     pub(crate) may_repeat: bool,
+}
+
+impl Log {
+    /// The ids on this page that can be processed again, for the box that selects all of them.
+    fn ids_here(&self) -> String {
+        join(self.rows.iter().filter(|row| row.can_repeat).map(|row| row.id))
+    }
+
+    /// Whether there may be anything to be processed again.
+    fn offers_repeating(&self) -> bool {
+        let is_all_here = self.pager.next.is_none() && self.pager.first.is_none();
+        self.may_repeat && (!is_all_here || self.rows.iter().any(|row| row.can_repeat))
+    }
 }
 
 /// A request and its answer.
@@ -100,6 +115,8 @@ pub(crate) struct LogEntry {
     pub(crate) facts: Facts,
     /// For a refused one, what the merchant must change.
     pub(crate) advice: String,
+    /// The repetition by which it came to its conversion after all.
+    pub(crate) settled_by: Option<RequestId>,
     /// Whether it can be processed again, by this viewer.
     pub(crate) may_repeat: bool,
 }
@@ -117,11 +134,13 @@ pub(crate) struct Repeated {
     pub(crate) after: Badge,
     /// In a sentence.
     pub(crate) detail: String,
+    /// The conversion that it is about.
+    pub(crate) conversion: Option<ConversionId>,
 }
 
 /// `/log/reprocess`: what would happen, and then what has happened.
 #[derive(Clone, Debug, Template)]
-#[template(path = "reprocess.html")]
+#[template(path = "reprocess.html", blocks = ["content"])]
 pub(crate) struct Reprocess {
     /// Around it.
     pub(crate) page: Page,
@@ -129,6 +148,8 @@ pub(crate) struct Reprocess {
     pub(crate) scope: Scope,
     /// How many.
     pub(crate) total: u64,
+    /// How many of them go through.
+    pub(crate) successes: u64,
     /// How many come to which outcome.
     pub(crate) outcomes: Vec<(Badge, u64)>,
     /// The first of them.
@@ -140,6 +161,14 @@ pub(crate) struct Reprocess {
 }
 
 impl Reprocess {
+    fn heading(&self) -> String {
+        match (self.total, self.is_done) {
+            (0, _) => "Nothing to process again".to_owned(),
+            (_, true) => format!("{} processed again", self.what()),
+            (_, false) => format!("Process {} again?", self.what()),
+        }
+    }
+
     fn what(&self) -> String {
         counted(self.total, "postback")
     }
@@ -200,7 +229,9 @@ pub(in crate::http::ui) mod tests {
                 goal: say.text("ftd"),
                 click: (at % 5 != 3).then(|| say.text("01a1f90e-bdd0-7f9a-925e-eafa6b557aea")),
                 advice: if advice.is_empty() { String::new() } else { say.text(advice) },
-                can_repeat: !advice.is_empty() && status != 401,
+                settled_by: (at % 18 == 2).then(|| id(0)),
+                repeats: (at % 18 == 3).then(|| id(0)),
+                can_repeat: !advice.is_empty() && status != 401 && at % 18 != 2,
             }
         };
         (0..number).map(row).collect()
@@ -240,7 +271,6 @@ pub(in crate::http::ui) mod tests {
         Log {
             page: say.page("Log", Section::Log),
             filters: filters(say),
-            matching: Some(if number < 50 { u64::try_from(number).unwrap() } else { 91_204 }),
             rows: rows(say, number),
             pager: Pager { next: (number == 50).then(|| "/log?cursor=a".to_owned()), ..Pager::default() },
             may_repeat: true,
@@ -258,6 +288,7 @@ pub(in crate::http::ui) mod tests {
                 .fact("From", Cell::Code(say.text("203.0.113.7")))
                 .fact("Took", Cell::text("12 ms")),
             advice: if is_good { String::new() } else { say.text(OUTCOMES[2].2) },
+            settled_by: None,
             may_repeat: !is_good,
         }
     }
@@ -268,12 +299,14 @@ pub(in crate::http::ui) mod tests {
             at: row.at,
             before: row.outcome,
             after: Badge::of("recorded"),
-            detail: say.text("Records a first deposit of 100.00 EUR as pending."),
+            detail: say.text("A new conversion: ftd of 100.00 EUR, pending."),
+            conversion: is_done.then(|| ConversionId::new(Uuid::from_u128(ID))),
         };
         Reprocess {
             page: say.page("Process again", Section::Log),
-            scope: Scope::Matching { query: say.text("merchant=acme"), until: say.text("01a1") },
+            scope: Scope::matching(say.text("merchant=acme"), say.text("01a1")),
             total: 312,
+            successes: 300,
             outcomes: vec![(Badge::of("recorded"), 300), (Badge::of("unknown_goal"), 12)],
             rows: rows(say, 5).into_iter().map(row).collect(),
             is_done,
@@ -289,8 +322,17 @@ pub(in crate::http::ui) mod tests {
             sample("log-fresh", &fresh),
             sample("log-entry", &entry(say, false)),
             sample("log-entry-good", &entry(say, true)),
+            sample(
+                "log-entry-settled",
+                &LogEntry { settled_by: Some(id(3)), may_repeat: false, ..entry(say, false) },
+            ),
             sample("reprocess", &reprocess(say, false)),
             sample("reprocess-done", &reprocess(say, true)),
+            sample("reprocess-in-vain", &Reprocess { successes: 0, ..reprocess(say, false) }),
+            sample(
+                "reprocess-none",
+                &Reprocess { total: 0, back: say.text("/log"), ..reprocess(say, false) },
+            ),
         ]
     }
 }

@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::{
+    bulk::{Scope, join},
     form::{Choice, Field, Filters, Pager},
     layout::Page,
     view::{Age, Amount, Badge, Moment, Named, Short, count, counted},
@@ -83,41 +84,6 @@ pub(crate) struct Review {
     pub(crate) any_recorded: bool,
 }
 
-/// While many are decided: it grows by lines, and ends with what came of it, at the places of [`MARKS`].
-#[derive(Clone, Debug, Template)]
-#[template(path = "review_progress.html")]
-pub(crate) struct Progress {
-    /// Around it.
-    pub(crate) page: Page,
-    /// How many are decided.
-    pub(crate) total: u64,
-}
-
-/// Where [`Progress`] grows, and where it ends.
-pub(crate) const MARKS: [&str; 2] = ["<!-- lines follow -->", "<!-- the rest follows -->"];
-
-/// When many were to be decided, and something came between.
-#[derive(Clone, Debug, Template)]
-#[template(path = "review_broken_off.html", blocks = ["content"])]
-pub(crate) struct BrokenOff {
-    /// Around it.
-    pub(crate) page: Page,
-    /// How many had been decided.
-    pub(crate) decided: u64,
-    /// What came between.
-    pub(crate) detail: String,
-}
-
-/// How far a long decision has come: a line of [`Progress`].
-#[derive(Clone, Copy, Debug, Template)]
-#[template(path = "reached.html")]
-pub(crate) struct Reached {
-    /// How many have been looked at.
-    pub(crate) done: u64,
-    /// Of how many.
-    pub(crate) total: u64,
-}
-
 impl Review {
     /// The ids on this page, for the box that selects all of them.
     fn ids_here(&self) -> String {
@@ -154,11 +120,6 @@ impl Review {
     }
 }
 
-/// Ids in one field of a form.
-pub(crate) fn join(ids: impl Iterator<Item = ConversionId>) -> String {
-    ids.map(|id| id.to_string()).collect::<Vec<_>>().join(",")
-}
-
 /// How much of one currency.
 #[derive(Clone, Debug)]
 pub(crate) struct Sum {
@@ -166,15 +127,6 @@ pub(crate) struct Sum {
     pub(crate) conversions: u64,
     /// Their money together.
     pub(crate) amount: Amount,
-}
-
-/// What a decision is about.
-#[derive(Clone, Debug)]
-pub(crate) enum Scope {
-    /// These, separated by commas.
-    These(String),
-    /// All that match this query, up to the one with this id: what arrives meanwhile has not been seen.
-    Matching { query: String, until: String },
 }
 
 /// Before a decision: what it is about. The form leads to `/review/decide`.

@@ -77,6 +77,17 @@ impl Fresh {
             .unwrap()
     }
 
+    /// Its URL as text.
+    pub(super) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Host and port of the server that it is on.
+    pub(super) fn server(&self) -> &str {
+        let (_, rest) = self.address.split_once('@').unwrap();
+        rest.split_once('/').unwrap().0
+    }
+
     /// Runs a statement on a connection of its own.
     pub(super) async fn execute(&self, sql: &str) {
         execute(&self.address, sql).await;

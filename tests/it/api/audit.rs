@@ -36,6 +36,27 @@ on_both_databases! {
         }
     }
 
+    async fn entries_are_found_by_period_and_page_by_page(server: Server) {
+        let api = Api::new(&server, "viewer");
+        let created = entries(&api, "action=merchant.create").await;
+        assert_eq!(created.len(), 7);
+        let (mut found, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = api.get(&format!("/audit?action=merchant.create&limit=3{cursor}")).await.json;
+            found.extend(page["items"].as_array().unwrap().iter().cloned());
+            let Some(next) = page["next_cursor"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+        }
+        assert_eq!(found, created);
+        let newest = created[0]["at"].as_str().unwrap();
+        assert!(entries(&api, "to=2020-01-01T00:00:00Z").await.is_empty());
+        let since = entries(&api, &format!("from={newest}&action=merchant.create")).await;
+        assert!(since.contains(&created[0]), "{since:?}");
+        let backwards = api.get("/audit?from=2026-11-20T10:00:00Z&to=2026-11-01T10:00:00Z").await;
+        backwards.refused(400, "invalid_parameter", "to");
+        api.get("/audit?cursor=x").await.refused(400, "invalid_cursor", "cursor");
+    }
+
     async fn tokens_and_pauses_are_there_too(server: Server) {
         let postback = "[[postback]]\nid = \"pb\"\naffiliate = \"lotus\"\n\
                         url = \"https://t.example/?token=hidden-token\"\n";

@@ -13,6 +13,8 @@ mod settings;
 mod stats;
 mod tokens;
 
+pub(crate) use self::postback_log::with_goal;
+
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// A goal more for acme.
-fn with_goal(alias: &str) -> String {
+pub(crate) fn with_goal(alias: &str) -> String {
     let goal = format!(
         "[[merchant.goal]]\nalias = \"{alias}\"\nname = \"New\"\n\n[[merchant.goal]]\nalias = \"kyc\""
     );

@@ -5,6 +5,7 @@ mod driver;
 mod entrance;
 mod page;
 mod pages;
+mod reprocess;
 mod review;
 mod statistics;
 

@@ -43,7 +43,10 @@ async fn every_page_is_accessible_with_nothing_to_show_and_with_something() {
         browser.is_accessible().await;
     }
     let (click, id) = populate(&server, "a sample").await;
-    let more = [format!("/conversions/{id}"), format!("/players/{click}"), "/players?q=nobody".to_owned()];
+    let refused = server.conv("nobody-s-click", "ftd 1 EUR").await;
+    let refused = format!("/log/{}", refused.json["request_id"].as_str().unwrap());
+    let nobody = "/players?q=nobody".to_owned();
+    let more = [format!("/conversions/{id}"), format!("/players/{click}"), nobody, refused];
     for address in PAGES.into_iter().chain(more.iter().map(String::as_str)) {
         browser.open(address).await;
         browser.is_accessible().await;
@@ -64,6 +67,9 @@ async fn pages_that_tell_what_was_wrong_are_accessible_too() {
         ("/conversions/not-an-id", "not-an-id"),
         (unknown, "There is no conversion"),
         ("/players/nobody", "no such player"),
+        ("/log?cursor=tampered", "cursor"),
+        ("/log/01998000-0000-7000-8000-000000000000", "There is no request"),
+        ("/audit?from=yesterday", "from"),
     ] {
         browser.open(address).await;
         browser.sees(said).await;

@@ -1,9 +1,12 @@
 //! The pages, by plain HTTP: sessions, forms, and what every answer carries. `browser` shows them to a real browser.
 
 mod account;
+mod audit;
 mod forms;
 mod lists;
+mod log;
 mod pages;
+mod reprocess;
 mod review;
 mod sessions;
 mod statistics;
@@ -13,7 +16,7 @@ use std::cell::RefCell;
 use crate::support::{Answer, Server, eventually, percent_encoded};
 
 /// Every page that the navigation and the settings lead to.
-pub(crate) const PAGES: [&str; 4] = ["/", "/conversions", "/players", "/statistics"];
+pub(crate) const PAGES: [&str; 6] = ["/", "/conversions", "/players", "/log", "/statistics", "/audit"];
 
 /// Somebody who uses the pages, as a browser sends it: with a cookie, and with the token of the last page's forms.
 pub(crate) struct Desk<'a> {

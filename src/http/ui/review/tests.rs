@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::http::ui::{
+    bulk::{BrokenOff, Progress},
     layout::Section,
     tests::{NOW, Sample, Say, sample},
 };
@@ -119,7 +120,7 @@ fn confirm(say: Say, decision: Decision, number: u32) -> Confirm {
     Confirm {
         page: say.page("Review", Section::Review),
         decision,
-        scope: Scope::These(join(rows.iter().map(|row| row.id))),
+        scope: Scope::these(join(rows.iter().map(|row| row.id))),
         total: u64::from(number),
         sums: sums(),
         rows,
@@ -165,7 +166,7 @@ pub(in crate::http::ui) fn samples(say: Say) -> Vec<Sample> {
     add("review-viewer", &Review { page: viewer, may_decide: false, ..review(say, 5) });
     samples.push(sample("review-approve", &confirm(say, Decision::Approve, 4)));
     let rejected = Confirm {
-        scope: Scope::Matching { query: say.text("merchant=acme"), until: say.text("01a1") },
+        scope: Scope::matching(say.text("merchant=acme"), say.text("01a1")),
         total: 1_237,
         no_longer_waiting: 2,
         reason: (String::new(), say.text("Give a reason.")),
@@ -174,13 +175,16 @@ pub(in crate::http::ui) fn samples(say: Say) -> Vec<Sample> {
     samples.push(sample("review-reject", &rejected));
     samples.push(sample("review-done", &done(say)));
     let page = say.page("Review", Section::Review);
-    let broken_off =
-        BrokenOff { page, decided: 12_000, detail: say.text("The database does not answer just now.") };
+    let broken_off = BrokenOff {
+        page: page.clone(),
+        told: "12 000 conversions had been decided, and stay so. The rest waits.".to_owned(),
+        detail: say.text("The database does not answer just now."),
+        back: (say.text("/?text="), "Back to the review"),
+    };
     samples.push(sample("review-broken-off", &broken_off));
-    samples.push(sample(
-        "review-progress",
-        &Progress { page: say.page("Review", Section::Review), total: 43_120 },
-    ));
+    let advice = "Leave this page open: if it is closed, the rest stays as it is.";
+    let progress = Progress { page, heading: "Deciding 43 120 conversions".to_owned(), advice };
+    samples.push(sample("review-progress", &progress));
     let clean = Done {
         decision: Decision::Approve,
         decided: 1,
