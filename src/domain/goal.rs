@@ -110,9 +110,6 @@ macro_rules! stored_words {
             /// All there are.
             pub const ALL: &[Self] = &[$($value),*];
 
-            /// All of those words.
-            pub const WORDS: &'static [&'static str] = &[$($word),*];
-
             /// The word under which it is stored and configured.
             pub const fn as_str(self) -> &'static str {
                 match self { $($value => $word),* }

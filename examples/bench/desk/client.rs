@@ -47,7 +47,7 @@ impl Client {
         let answer = self.send(&head)?;
         let cookie = answer.head.lines().find_map(|line| line.strip_prefix("set-cookie: "));
         let cookie = cookie.and_then(|cookie| cookie.split(';').next());
-        self.cookie = cookie.context("nobody was signed in")?.to_owned();
+        cookie.context("nobody was signed in")?.clone_into(&mut self.cookie);
         Ok(())
     }
 

@@ -56,7 +56,7 @@ pub(super) fn wanted(query: &str, visit: &Visit) -> (LogFilter, Given) {
 }
 
 fn form(given: &Given, catalog: &Catalog) -> Filters {
-    let refusals = Code::WORDS.iter().map(|word| (*word, *word));
+    let refusals = Code::ALL.iter().map(|code| (code.as_str(), code.as_str()));
     let outcomes = OUTCOMES.into_iter().chain(refusals);
     let mut outcomes: Vec<_> =
         outcomes.map(|(word, label)| Choice::new(word, label.replace('_', " "))).collect();
