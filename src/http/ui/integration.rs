@@ -228,7 +228,7 @@ impl Integration {
                 .value(value("more")),
         ]);
         let group = Group::new("", fields).of_form("try");
-        Form::new(&self.page, format!("{}/try#try", self.own), "Try it: nothing is recorded").group(group)
+        Form::new(&self.page, format!("{}/try#answer", self.own), "Try it: nothing is recorded").group(group)
     }
 
     /// A button that ends every link that was given away.
