@@ -113,6 +113,7 @@ pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
         rate_limit: settings.rate_limit,
         setup_key: (!base.storage.has_users().await?).then(|| Secret::new(hex::encode(random::<16>()))),
         countries: open_countries(settings)?,
+        is_public_url_given: settings.public_url.is_some(),
         public_url: settings.public_url.clone().unwrap_or_else(|| format!("http://{address}")),
         metrics: telemetry::metrics(),
     });

@@ -11,7 +11,7 @@
 //! - What it is measured in: [`money`], [`currency`], [`time`], [`ids`]
 //! - What it comes to: [`statistics`]
 //! - How it is decided: [`decide`] on a [`working_set`]
-//! - Who may do what: [`access`]
+//! - Who may do what: [`access`], and without an account by a [`link`]
 //! - How it is told: [`endpoint`]s and their [`outgoing`] messages, [`template`]s with macros, [`webhook`]
 //!   signatures, [`pixel`]s of ad platforms, the [`retry`] schedule; secrets are [`sealed`], and [`hidden`] from
 //!   people
@@ -31,6 +31,7 @@ pub(crate) mod fixture;
 pub mod goal;
 pub mod hidden;
 pub mod ids;
+pub mod link;
 pub mod merchant;
 pub mod money;
 pub mod outgoing;

@@ -313,7 +313,7 @@ pub(super) fn key_digest(digester: &TokenDigester, key: &str) -> TokenDigest {
 }
 
 /// Whether a browser says that a request comes from a page of this server. Programs say nothing.
-fn is_same_origin(headers: &HeaderMap, shared: &Shared) -> bool {
+pub(super) fn is_same_origin(headers: &HeaderMap, shared: &Shared) -> bool {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     if let Some(site) = text(header::HeaderName::from_static("sec-fetch-site")) {
         return matches!(site, "same-origin" | "none");

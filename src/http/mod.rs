@@ -7,12 +7,14 @@
 mod access;
 mod answer;
 mod api;
+mod attempt;
 mod click;
 mod client_address;
 mod decisions;
 mod desk;
 mod dialect;
 mod geo;
+mod integration;
 mod issue;
 mod limits;
 mod logged;
@@ -30,7 +32,11 @@ mod ui;
 
 use std::{collections::HashMap, sync::Arc};
 
-use axum::{Router, routing};
+use axum::{
+    Router,
+    http::{HeaderMap, header, uri::Authority},
+    routing,
+};
 use ipnet::IpNet;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::watch;
@@ -48,7 +54,7 @@ use crate::{
     domain::{catalog::Catalog, dialect::Dialect, ids::DialectId, secret::Secret, token::TokenDigester},
     http::{access::SignIns, limits::SenderLimits},
     ingest::Ingest,
-    storage::Storage,
+    storage::{Storage, StorageError},
 };
 
 /// What the handlers share.
@@ -74,6 +80,8 @@ pub struct Edge {
     pub rate_limit: Option<std::num::NonZeroU32>,
     /// Where the service is reached, for links.
     pub public_url: String,
+    /// Whether the operator has said so; otherwise it is only where the service listens.
+    pub is_public_url_given: bool,
     /// What the first admin proves with that the operator has sent them; none where there are users.
     pub setup_key: Option<Secret>,
     /// Which country an address belongs to, where the operator has a database of it.
@@ -86,6 +94,16 @@ impl Edge {
     /// Whether people reach the service over https.
     fn is_https(&self) -> bool {
         self.public_url.starts_with("https://")
+    }
+
+    /// Where the service is reached, for addresses that people copy: as the operator says, or else by the name under
+    /// which the one who asks has found it.
+    fn address_for(&self, headers: &HeaderMap) -> String {
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
+        match host.filter(|host| !self.is_public_url_given && !host.as_str().contains('@')) {
+            Some(host) => format!("http://{host}"),
+            None => self.public_url.clone(),
+        }
     }
 }
 
@@ -111,4 +129,15 @@ struct Shared {
     edge: Arc<Edge>,
     limits: SenderLimits,
     sign_ins: SignIns,
+}
+
+impl Shared {
+    /// The configuration of this very moment: what was just configured, perhaps in another process, is there.
+    async fn catalog(&self) -> Result<Arc<Catalog>, StorageError> {
+        let (storage, known) = (&self.edge.storage, Arc::clone(&self.edge.catalog.borrow()));
+        if storage.catalog_version().await? == known.version {
+            return Ok(known);
+        }
+        Ok(Arc::new(storage.catalog().await?))
+    }
 }

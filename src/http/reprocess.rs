@@ -230,11 +230,7 @@ pub(super) fn impossible(row: &LogRow, shared: &Shared) -> Option<String> {
 impl<'a> Again<'a> {
     /// By the configuration of this very moment.
     pub(super) async fn new(shared: &'a Shared, caller: &'a Caller, dry_run: bool) -> Result<Self, Problem> {
-        let storage = &shared.edge.storage;
-        let mut catalog = Arc::clone(&shared.edge.catalog.borrow());
-        if storage.catalog_version().await? != catalog.version {
-            catalog = Arc::new(storage.catalog().await?);
-        }
+        let catalog = shared.catalog().await?;
         Ok(Self { shared, caller, catalog, dry_run })
     }
 

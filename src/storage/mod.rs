@@ -22,6 +22,7 @@ mod endpoints;
 mod entity;
 mod facts;
 mod ledger;
+mod links;
 mod log;
 mod outbox;
 mod pixels;

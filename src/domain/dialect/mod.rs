@@ -5,6 +5,7 @@
 
 mod answers;
 mod form;
+mod shown;
 #[cfg(test)]
 mod tests;
 mod translate;

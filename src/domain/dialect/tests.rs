@@ -56,6 +56,40 @@ fn the_first_name_that_is_there_counts_and_the_rest_is_kept() {
 }
 
 #[test]
+fn what_senders_are_told_to_call_a_goal_is_understood_as_that_goal() {
+    let catalog = fixture::catalog();
+    let mut told = 0;
+    for dialect in ready_made().values().filter(|dialect| dialect.tells_goals() && !dialect.own_words) {
+        for merchant in catalog.merchants.values() {
+            for goal in &merchant.goals {
+                let name = dialect.name_of("goal_alias").unwrap();
+                let mut sent = Params::new();
+                sent.push(name, dialect.word_of(goal, merchant));
+                let understood = dialect.goal(&sent, merchant).map(|goal| &goal.alias);
+                assert_eq!(understood, Some(&goal.alias), "{}: {sent:?}", dialect.id);
+                told += 1;
+            }
+        }
+    }
+    assert!(told > 50, "{told}");
+    let word = |id: &str, alias: &str| {
+        let goal = catalog.merchants["plain"].goal(&GoalAlias::parse(alias).unwrap()).unwrap();
+        ready_made()[id].word_of(goal, &catalog.merchants["plain"]).to_owned()
+    };
+    assert_eq!([word("mvp", "ftd"), word("affise", "ftd"), word("conv", "ftd")], ["dep", "ftd", "ftd"]);
+}
+
+#[test]
+fn senders_are_told_their_own_names_for_parameters() {
+    let name = |id: &str, ours: &str| ready_made()[id].name_of(ours).map(str::to_owned);
+    let some = |name: &str| Some(name.to_owned());
+    assert_eq!([name("mvp", "click_id"), name("mvp", "amount")], [some("clickid"), some("sum")]);
+    assert_eq!([name("mvp", "currency"), name("mvp-chat", "goal_alias")], [None, None]);
+    assert_eq!([name("mvp", "dry_run"), name("conv", "amount")], [some("dry_run"), some("amount")]);
+    assert_eq!([name("conv", "spot"), name("mvp-chat", "spot")], [None, some("spot")]);
+}
+
+#[test]
 fn an_amount_without_a_currency_is_in_the_offers_or_the_merchants_only_one() {
     let mvp = &ready_made()["mvp"];
     check_translation(

@@ -12,6 +12,7 @@ mod creation;
 mod deliveries;
 mod document;
 mod goals;
+mod integration;
 pub(super) mod players;
 mod postback_log;
 mod reading;
@@ -87,6 +88,7 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .merge(postback_log::router())
         .merge(settings::router())
         .merge(goals::router())
+        .merge(integration::router())
         .merge(tokens::router())
         .merge(users::router())
         .merge(api_keys::router())

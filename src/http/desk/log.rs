@@ -121,7 +121,7 @@ fn merchant_name<'a>(catalog: &'a Catalog, id: &'a MerchantId) -> &'a str {
 }
 
 /// The goal that a request named, as its sender calls it.
-fn goal(shared: &Shared, catalog: &Catalog, row: &LogRow) -> String {
+pub(super) fn goal(shared: &Shared, catalog: &Catalog, row: &LogRow) -> String {
     let sent = params_of(row);
     let dialect = spoken_at(&row.endpoint, catalog, &shared.edge.ready_made);
     let goal = dialect.as_ref().and_then(|dialect| dialect.goal_alias(&sent));

@@ -11,6 +11,8 @@ mod entrance;
 mod export;
 mod filter;
 mod given;
+mod guest;
+mod integration;
 mod log;
 mod names;
 mod players;
@@ -69,6 +71,13 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .route("/audit", get(audit::list))
         .route("/statistics", get(statistics::show))
         .route("/statistics.csv", get(statistics::export))
+        .route("/settings/merchants/{id}/integration", get(integration::show))
+        .route("/settings/merchants/{id}/integration/try", post(integration::attempt).get(integration::back))
+        .route("/settings/merchants/{id}/integration/share", post(integration::share).get(integration::back))
+        .route(
+            "/settings/merchants/{id}/integration/withdraw",
+            post(integration::withdraw).get(integration::back),
+        )
         .route("/sign-in", get(entrance::sign_in_page).post(entrance::sign_in))
         .route("/sign-out", post(entrance::sign_out))
         .route("/setup", get(entrance::set_up_page).post(entrance::set_up))
@@ -76,6 +85,7 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .route("/account/password", post(entrance::change_password))
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed("GET or POST") })
         .layer(middleware::from_fn_with_state(Arc::clone(shared), show_problems))
+        .merge(guest::router(shared))
 }
 
 /// Gives a request an id, and shows every problem that comes of it as a page.
@@ -104,12 +114,16 @@ async fn show(problem: Problem, asked: &Parts, shared: &Arc<Shared>, id: Request
         }
         None => (Page::outside(problem.title), ("/sign-in", "Sign in")),
     };
-    let shown = ErrorPage {
-        page,
-        detail: problem.detail,
-        next: (next.0.to_owned(), next.1),
-        request: id.to_string(),
-    };
+    error_page(problem, page, Some((next.0.to_owned(), next.1)), id)
+}
+
+fn error_page(
+    problem: Problem,
+    page: Page,
+    next: Option<(String, &'static str)>,
+    request: RequestId,
+) -> Response {
+    let shown = ErrorPage { page, detail: problem.detail, next, request: request.to_string() };
     let mut response = html(problem.status, &shown);
     if matches!(problem.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
         let soon = HeaderValue::from_static(RETRY_AFTER_SECONDS);

@@ -12,8 +12,8 @@ pub(crate) struct ErrorPage {
     pub(crate) page: Page,
     /// What is wrong and what to do instead.
     pub(crate) detail: String,
-    /// Where to go on: an address and its name.
-    pub(crate) next: (String, &'static str),
+    /// Where to go on: an address and its name; nothing for who has nowhere to go here.
+    pub(crate) next: Option<(String, &'static str)>,
     /// What to quote when asking.
     pub(crate) request: String,
 }
@@ -30,15 +30,21 @@ pub(in crate::http::ui) mod tests {
         let error = |title: &str, detail: &str| ErrorPage {
             page: say.page(title, Section::Review),
             detail: say.text(detail),
-            next: ("/".to_owned(), "Go to the review"),
+            next: Some(("/".to_owned(), "Go to the review")),
             request: "01a1f90e-bdd0-7f9a-925e-eafa6b557aea".to_owned(),
         };
         let outside = ErrorPage {
             page: Page::outside("Internal error"),
-            next: ("/sign-in".to_owned(), "Sign in"),
+            next: Some(("/sign-in".to_owned(), "Sign in")),
             ..error("", "This request hit a fault of the server, which has been logged under its request id.")
         };
+        let ended = ErrorPage {
+            page: Page::outside("This link has ended"),
+            next: None,
+            ..error("", "Ask your affiliate manager for a new one.")
+        };
         vec![
+            sample("error-410", &ended),
             sample(
                 "error-403",
                 &error("Forbidden", "This takes the role manager, and ivan has the role viewer."),

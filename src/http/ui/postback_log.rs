@@ -41,7 +41,8 @@ pub(crate) struct LogRow {
 }
 
 impl LogRow {
-    fn player(&self) -> Option<Short> {
+    /// The click that it named, short.
+    pub(super) fn player(&self) -> Option<Short> {
         self.click.as_ref().map(Short::new)
     }
 }

@@ -3,6 +3,7 @@
 mod docs;
 mod driver;
 mod entrance;
+mod integration;
 mod page;
 mod pages;
 mod reprocess;

@@ -3,6 +3,7 @@
 mod account;
 mod audit;
 mod forms;
+mod integration;
 mod lists;
 mod log;
 mod pages;
@@ -13,10 +14,23 @@ mod statistics;
 
 use std::cell::RefCell;
 
-use crate::support::{Answer, Server, eventually, percent_encoded};
+use serde_json::json;
+
+use crate::{
+    api::Api,
+    support::{Answer, Server, eventually, percent_encoded},
+};
 
 /// Every page that the navigation and the settings lead to.
-pub(crate) const PAGES: [&str; 6] = ["/", "/conversions", "/players", "/log", "/statistics", "/audit"];
+pub(crate) const PAGES: [&str; 7] = [
+    "/",
+    "/conversions",
+    "/players",
+    "/log",
+    "/statistics",
+    "/audit",
+    "/settings/merchants/acme/integration",
+];
 
 /// Somebody who uses the pages, as a browser sends it: with a cookie, and with the token of the last page's forms.
 pub(crate) struct Desk<'a> {
@@ -113,6 +127,14 @@ pub(crate) async fn setup_key(server: &Server) -> String {
         || server.log().split_once("/setup?key=").map(|(_, key)| key.lines().next().unwrap().to_owned());
     eventually("serve tells the address of the first set-up", async || told().is_some()).await;
     told().unwrap()
+}
+
+/// The address of a link to a merchant's integration page that a manager gives away.
+pub(crate) async fn integration_link(server: &Server, merchant: &str, days: u32) -> String {
+    let address = format!("/merchants/{merchant}/integration-link");
+    let made = Api::new(server, "manager").post(&address, &json!({ "days": days })).await;
+    let url = made.json["url"].as_str().expect(&made.text);
+    url[url.find("/i/").expect(url)..].to_owned()
 }
 
 /// What stands between two texts of a page, the first time.

@@ -1,6 +1,6 @@
 //! What every page carries, and what it does with bad input.
 
-use super::{Desk, PAGES};
+use super::{Desk, PAGES, integration_link};
 use crate::support::{Answer, Server, on_both_databases, percent_encoded};
 
 /// What somebody might send to have it run in a manager's browser.
@@ -25,7 +25,8 @@ on_both_databases! {
     async fn every_page_says_what_a_browser_may_do_with_it(server: Server) {
         let desk = Desk::new(&server, "anna", "admin").await;
         let addresses = PAGES.into_iter().chain(["/account", "/api/docs"]).map(|address| (&desk, address));
-        for (desk, address) in addresses.chain([(&Desk::outside(&server), "/sign-in")]) {
+        let (outside, link) = (Desk::outside(&server), integration_link(&server, "acme", 7).await);
+        for (desk, address) in addresses.chain([(&outside, "/sign-in"), (&outside, &link)]) {
             let page = desk.get(address).await;
             is_a_page(&page, address);
             assert_eq!(page.status, 200, "{address}: {}", page.text);
@@ -36,7 +37,8 @@ on_both_databases! {
             ("/?cursor=tampered".to_owned(), 400), ("/conversions?cursor=tampered".to_owned(), 400),
             ("/?limit=many".to_owned(), 400), ("/conversions?from=yesterday".to_owned(), 400),
             ("/conversions?staus=pending".to_owned(), 400), ("/conversions?merchant=A%20B".to_owned(), 400),
-            ("/?amount_min=%FF".to_owned(), 400),
+            ("/?amount_min=%FF".to_owned(), 400), ("/settings/merchants/nobody/integration".to_owned(), 404),
+            ("/i/nothing".to_owned(), 404), ("/i/%FF".to_owned(), 404), (format!("{link}x"), 404),
         ] {
             let page = desk.get(&address).await;
             is_a_page(&page, &address);
@@ -65,6 +67,7 @@ on_both_databases! {
             }
         }
         addresses.push(format!("/conversions/{hostile}"));
+        addresses.push(format!("/i/{hostile}"));
         for address in addresses {
             let page = desk.get(&address).await;
             is_a_page(&page, &address);

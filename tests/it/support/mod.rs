@@ -12,7 +12,7 @@ mod wire;
 pub(crate) use self::{
     answer::Answer,
     database::{Database, OnDatabase},
-    program::{Done, Program, WORLD},
+    program::{Done, Program, SECRET, WORLD},
     receiver::{Received, Receiver, Reply},
     server::{Server, query},
     tools::{installed, program},

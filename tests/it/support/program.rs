@@ -15,6 +15,9 @@ use super::{Database, PATIENCE, Server};
 /// The configuration of most tests.
 pub(crate) const WORLD: &str = include_str!("world.toml");
 
+/// The server's secret.
+pub(crate) const SECRET: &str = "the secret of the integration tests";
+
 /// The program with its settings, all of them given here: none comes from whoever runs the tests.
 #[derive(Clone, Debug)]
 pub(crate) struct Program {
@@ -41,7 +44,7 @@ impl Program {
         let settings = [
             ("COUNTERSIGN_DATABASE_URL", database.url()),
             ("COUNTERSIGN_LISTEN", "127.0.0.1:0"),
-            ("COUNTERSIGN_SECRET", "the secret of the integration tests"),
+            ("COUNTERSIGN_SECRET", SECRET),
             ("COUNTERSIGN_LOG", "info"),
         ];
         let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into();

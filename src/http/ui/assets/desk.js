@@ -175,7 +175,9 @@ async function replace(id, request) {
   if (!old || !response?.ok) return;
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   const fresh = page.getElementById(id);
-  if (!fresh) return;
+  // What has not changed stays, and with it what somebody has marked or focused in it.
+  if (!fresh || old.fetched === fresh.innerHTML) return;
+  old.fetched = fresh.innerHTML;
   old.replaceChildren(...fresh.childNodes);
   localise(old);
   copying(old);
