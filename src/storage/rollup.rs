@@ -241,14 +241,19 @@ async fn load(
     for (day, place) in pages.keys() {
         cells.push([(*day).into(), text(&place.merchant), text(&place.offer), text(&place.affiliate)]);
     }
-    let sql = "SELECT p.day, p.merchant, p.offer, p.affiliate, p.page
-        FROM ({rows}) AS k CROSS JOIN rollup_page AS p
-        WHERE p.generation = {after} AND p.day = k.day AND p.merchant = k.merchant AND p.offer = k.offer
-            AND p.affiliate = k.affiliate";
+    // Each page is asked for by itself: a join is planned by what PostgreSQL believes of the table, and just after it
+    // was empty that is to read it whole for every row.
+    let sql = "SELECT k.day, k.merchant, k.offer, k.affiliate, (
+            SELECT p.page FROM rollup_page AS p
+            WHERE p.generation = {after} AND p.day = k.day AND p.merchant = k.merchant AND p.offer = k.offer
+                AND p.affiliate = k.affiliate)
+        FROM ({rows}) AS k";
     for row in bulk::select(connection, PAGE_KINDS, sql, cells, Some(generation)).await? {
         let mut row = Reading::of(&row);
         let key = (row.next()?, place(&mut row)?);
-        pages.insert(key, parse(&row.next::<String>()?)?);
+        if let Some(page) = row.next::<Option<String>>()? {
+            pages.insert(key, parse(&page)?);
+        }
     }
     Ok(())
 }
