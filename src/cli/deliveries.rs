@@ -64,10 +64,9 @@ impl Filter {
             ids: ids.iter().copied().map(DeliveryId::new).collect(),
             state: self.status,
             endpoint: self.postback,
-            conversion: None,
             since: self.since,
             until: self.until,
-            before: None,
+            ..DeliveryFilter::default()
         }
     }
 
@@ -112,10 +111,7 @@ pub(super) async fn run(settings: &Settings, command: Command, output: Output) -
 }
 
 async fn show(base: &Base, id: DeliveryId, output: Output) -> anyhow::Result<()> {
-    let filter = DeliveryFilter { ids: vec![id], ..DeliveryFilter::default() };
-    let Some(row) = base.storage.deliveries(&filter, 1).await?.pop() else {
-        bail!("there is no delivery {id}")
-    };
+    let Some(row) = base.storage.delivery(id).await? else { bail!("there is no delivery {id}") };
     let attempts = base.storage.attempts(id).await?;
     if output.json {
         println!("{:#}", json!({ "delivery": row, "attempts": attempts }));
