@@ -1,6 +1,6 @@
 //! Endpoints, from the pages and from the API: how they fare; paused, let go on, and told an example.
 
-use std::{collections::HashMap, fmt::Debug};
+use std::{collections::HashMap, fmt::Debug, sync::Arc};
 
 use axum::http::StatusCode;
 use futures::{future::BoxFuture, try_join};
@@ -69,24 +69,36 @@ impl Fares {
 pub(super) struct Known {
     /// The endpoint.
     pub(super) endpoint: Endpoint,
-    catalog: Catalog,
+    catalog: Arc<Catalog>,
 }
 
 impl Known {
     /// The endpoint of this id, of this kind or of either. What was set up a moment ago, perhaps in another process, is
     /// there.
     pub(super) async fn find(shared: &Shared, id: &str, kind: Option<SettingKind>) -> Result<Self, Problem> {
-        let catalog = shared.edge.storage.catalog().await?;
-        let fits = |endpoint: &Endpoint| {
-            endpoint.id().as_str() == id && kind.is_none_or(|kind| endpoint.kind() == kind)
-        };
-        let found = catalog.every_endpoint().find(fits);
-        let endpoint = found.ok_or_else(|| {
+        let catalog = Arc::new(shared.edge.storage.catalog().await?);
+        Self::among(&catalog, id, kind).ok_or_else(|| {
             let shown: String = id.chars().take(60).collect();
             let what = kind.map_or("endpoint", SettingKind::as_str);
             Problem::not_found(&format!("There is no {what} {shown}: send the id of one that a list shows."))
-        })?;
-        Ok(Self { endpoint, catalog })
+        })
+    }
+
+    /// The same, as it was half a second ago: for who asks often how it fares.
+    pub(super) async fn seen(shared: &Shared, id: &str, kind: Option<SettingKind>) -> Result<Self, Problem> {
+        let catalog = shared.edge.catalog.borrow().clone();
+        match Self::among(&catalog, id, kind) {
+            Some(known) => Ok(known),
+            None => Self::find(shared, id, kind).await,
+        }
+    }
+
+    fn among(catalog: &Arc<Catalog>, id: &str, kind: Option<SettingKind>) -> Option<Self> {
+        let fits = |endpoint: &Endpoint| {
+            endpoint.id().as_str() == id && kind.is_none_or(|kind| endpoint.kind() == kind)
+        };
+        let endpoint = catalog.every_endpoint().find(fits)?;
+        Some(Self { endpoint, catalog: Arc::clone(catalog) })
     }
 
     /// Pauses it: what it is owed waits.

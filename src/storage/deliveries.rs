@@ -113,14 +113,17 @@ impl DeliveryFilter {
             list.look_up("c.conversion = ?", [conversion.uuid().into()]);
         }
         let endpoint = self.endpoint.as_ref().map(|endpoint| Value::from(endpoint.as_str()));
+        // The limit holds a planner off from walking all deliveries for those few that wait.
+        let few = |condition| {
+            format!(
+                "c.id IN (SELECT w.id FROM delivery AS w WHERE {condition}w.state = 'waiting' LIMIT {SORTED_MAX})"
+            )
+        };
         match (self.state, endpoint) {
-            (Some(DeliveryState::Waiting), Some(endpoint)) if few_wait && !narrowed => list.look_up(
-                "c.id IN (SELECT w.id FROM delivery AS w WHERE w.endpoint = ? AND w.state = 'waiting')",
-                [endpoint],
-            ),
-            (Some(DeliveryState::Waiting), None) if few_wait && !narrowed => {
-                list.look_up("c.id IN (SELECT w.id FROM delivery AS w WHERE w.state = 'waiting')", []);
+            (Some(DeliveryState::Waiting), Some(endpoint)) if few_wait && !narrowed => {
+                list.look_up(few("w.endpoint = ? AND "), [endpoint]);
             }
+            (Some(DeliveryState::Waiting), None) if few_wait && !narrowed => list.look_up(few(""), []),
             (Some(DeliveryState::Dead), Some(endpoint)) if !narrowed => {
                 list.look_up("c.endpoint = ? AND c.state = 'dead'", [endpoint]);
             }

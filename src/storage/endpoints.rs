@@ -63,7 +63,7 @@ pub struct Backlog {
     pub waiting: u64,
     /// How many were given up.
     pub dead: u64,
-    /// What was wrong with the last attempt of one that waits to be tried again.
+    /// What was wrong with an attempt of late: of one that waits to be tried again, or else was given up.
     pub last_error: Option<String>,
 }
 
@@ -74,17 +74,21 @@ impl Backlog {
 
 const ENDPOINT_KEY: &[cells::Column] = &columns![Text endpoint];
 
-/// Each of these endpoints with what is not delivered to it, by the indexes that hold nothing else. What was tried
-/// already is due later than what was not.
+/// Each of these endpoints with what is not delivered to it, by the indexes that hold nothing else. Of what waits, what
+/// was tried already is due last.
 const BACKLOG: &str = "SELECT k.endpoint,
         (SELECT count(*) FROM (SELECT 1 FROM delivery AS d WHERE d.endpoint = k.endpoint AND d.state = 'waiting'
             LIMIT {most}) AS w),
         (SELECT count(*) FROM (SELECT 1 FROM delivery AS d WHERE d.endpoint = k.endpoint AND d.state = 'dead'
             LIMIT {most}) AS g),
-        (SELECT a.error FROM delivery AS d CROSS JOIN attempt AS a
-            WHERE d.endpoint = k.endpoint AND d.state = 'waiting' AND d.due_at > {after}
-                AND a.delivery = d.id AND a.number = d.attempts
-            ORDER BY d.due_at DESC LIMIT 1)
+        COALESCE(
+            (SELECT a.error FROM attempt AS a WHERE (a.delivery, a.number) = (
+                SELECT d.id, d.attempts FROM delivery AS d
+                WHERE d.endpoint = k.endpoint AND d.state = 'waiting' AND d.due_at > {after} AND d.attempts > 0
+                ORDER BY d.due_at DESC LIMIT 1)),
+            (SELECT a.error FROM attempt AS a WHERE (a.delivery, a.number) = (
+                SELECT d.id, d.attempts FROM delivery AS d
+                WHERE d.endpoint = k.endpoint AND d.state = 'dead' ORDER BY d.id DESC LIMIT 1)))
     FROM ({rows}) AS k";
 
 /// Basic authentication as it is sealed.

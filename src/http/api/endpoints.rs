@@ -39,7 +39,7 @@ struct HealthView {
     waiting: u64,
     /// How many of its deliveries were given up, counted up to 10000.
     dead: u64,
-    /// What was wrong with the last attempt of one that waits to be tried again.
+    /// What was wrong of late, while it fails.
     last_error: Option<String>,
 }
 
@@ -52,12 +52,12 @@ impl HealthView {
         Ok(Self {
             id: id.to_string(),
             state,
+            last_error: fares.backlog.last_error.filter(|_| fares.health.failing_since.is_some()),
             failing_since: fares.health.failing_since.map(|at| at.to_string()),
             paused_since: paused_since.map(|at| at.to_string()),
             pause_reason,
             waiting: fares.backlog.waiting,
             dead: fares.backlog.dead,
-            last_error: fares.backlog.last_error,
         })
     }
 }
@@ -91,7 +91,7 @@ macro_rules! endpoint {
                 query: Query,
             ) -> Result<Json<HealthView>, Problem> {
                 query.finish()?;
-                let known = Known::find(&shared, &id, Some(KIND)).await?;
+                let known = Known::seen(&shared, &id, Some(KIND)).await?;
                 Ok(Json(HealthView::of(&shared, &caller, &known).await?))
             }
 

@@ -188,7 +188,7 @@ pub(crate) struct DeliveryPage {
     pub(crate) attempts: Vec<AttemptView>,
     /// When it is attempted next, while it waits.
     pub(crate) next: Option<Moment>,
-    /// What keeps it waiting beyond that; empty for nothing.
+    /// What keeps it waiting instead; empty for nothing.
     pub(crate) held: String,
     /// Whether the viewer may send it again.
     pub(crate) may_resend: bool,

@@ -239,6 +239,8 @@ on_both_databases! {
         assert!(page.contains("href=\"/deliveries?state=waiting&#38;endpoint=pb\""), "{page}");
         let one = desk.page(&format!("/deliveries/{}", ids(&server)[0])).await;
         assert!(read(&one).contains("The endpoint is paused (paused by olga)"), "{}", read(&one));
+        let listed = read(&desk.page("/deliveries?state=waiting&endpoint=pb").await);
+        assert!(listed.contains("waiting 0 – the endpoint is paused: paused by olga"), "{listed}");
         assert_eq!(receiver.received().len(), 0);
         assert_eq!(desk.post("/deliveries/endpoints/pb/resume", &[]).await.status, 303);
         settled(&server, "delivered", 2).await;

@@ -43,16 +43,22 @@ pub(super) async fn list(visit: Visit, RawQuery(query): RawQuery) -> Result<Resp
     let catalog = visit.shared.edge.catalog.borrow().clone();
     let filters = wanted.form(&catalog);
     let mut page = visit.page("Deliveries", Section::Deliveries);
+    let storage = &visit.shared.edge.storage;
     let found = match &wanted.fault {
         Some(fault) => {
             page = page.telling(Flash::bad(fault.detail.clone()));
             Scanned { rows: Vec::new(), next: None }
         }
-        None => visit.shared.edge.storage.delivery_page(&wanted.filter, wanted.after, PAGE_ROWS).await?,
+        None => storage.delivery_page(&wanted.filter, wanted.after, PAGE_ROWS).await?,
+    };
+    let health = storage.endpoint_health().await?;
+    let row = |stored: Stored| {
+        let paused = health.get(&stored.postback).and_then(|health| health.paused.as_ref());
+        row(stored, paused.map(|(_, why)| why.as_str()), visit.zone)
     };
     let shown = Deliveries {
         page,
-        rows: found.rows.into_iter().map(|stored| row(stored, visit.zone)).collect(),
+        rows: found.rows.into_iter().map(row).collect(),
         pager: wanted.pager(&filters, found.next),
         may_resend: visit.may(Role::Manager),
         filters,
@@ -61,8 +67,9 @@ pub(super) async fn list(visit: Visit, RawQuery(query): RawQuery) -> Result<Resp
     Ok(html(status, &shown))
 }
 
-/// What a list shows of a delivery.
-fn row(stored: Stored, zone: Zone) -> DeliveryRow {
+/// What a list shows of a delivery; of one that waits for a paused endpoint, why that is.
+fn row(stored: Stored, paused: Option<&str>, zone: Zone) -> DeliveryRow {
+    let paused = paused.filter(|_| stored.due_at.is_some());
     DeliveryRow {
         id: stored.id,
         owed: Moment::to_the_second(stored.created_at, zone),
@@ -71,8 +78,11 @@ fn row(stored: Stored, zone: Zone) -> DeliveryRow {
         told: Badge::of(stored.status.as_str()),
         state: state_badge(stored.state),
         attempts: u64::from(stored.attempts.unsigned_abs()),
-        next: stored.due_at.map(|at| Moment::to_the_second(at, zone)),
-        error: stored.last_error.unwrap_or_default(),
+        next: stored.due_at.filter(|_| paused.is_none()).map(|at| Moment::to_the_second(at, zone)),
+        error: match paused {
+            Some(why) => format!("the endpoint is paused: {why}"),
+            None => stored.last_error.unwrap_or_default(),
+        },
     }
 }
 
@@ -114,10 +124,10 @@ fn held(endpoint: Option<&Endpoint>, health: Option<&EndpointHealth>) -> String 
     match (endpoint, health.and_then(|health| health.paused.as_ref())) {
         (None, _) => "The endpoint is no longer set up.".to_owned(),
         (_, Some((_, why))) => {
-            format!("The endpoint is paused ({why}): it goes on waiting until somebody resumes that.")
+            format!("The endpoint is paused ({why}): this waits until somebody lets it go on.")
         }
         (Some(endpoint), None) if !endpoint.is_active() => {
-            "The endpoint is inactive: it goes on waiting until that is active again.".to_owned()
+            "The endpoint is inactive: this waits until it is active again.".to_owned()
         }
         _ => String::new(),
     }
