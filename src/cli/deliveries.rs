@@ -69,10 +69,6 @@ impl Filter {
             ..DeliveryFilter::default()
         }
     }
-
-    fn is_empty(&self) -> bool {
-        self.status.is_none() && self.postback.is_none() && self.since.is_none() && self.until.is_none()
-    }
 }
 
 fn state(word: &str) -> Result<DeliveryState, String> {
@@ -94,11 +90,12 @@ pub(super) async fn run(settings: &Settings, command: Command, output: Output) -
         }
         Command::Show { id } => show(&base, DeliveryId::new(id), output).await?,
         Command::Resend { ids, filter } => {
-            if ids.is_empty() && filter.is_empty() {
+            let filter = filter.of(&ids);
+            if filter.is_everything() {
                 bail!("say which: give ids, or a filter such as --status dead");
             }
             let audit = operator_audit(SystemClock.now(), "delivery.resend", "deliveries");
-            let resent = base.storage.resend(&filter.of(&ids), &audit).await?;
+            let resent = base.storage.resend(&filter, &audit).await?;
             if output.json {
                 println!("{}", json!({ "resent": resent }));
             } else {

@@ -98,6 +98,17 @@ const ABOUT: &str = "c.id IN (SELECT d.id FROM delivery AS d WHERE d.id = ?
 const ID: &[Column] = &columns![Uuid id];
 
 impl DeliveryFilter {
+    /// Whether it asks for all deliveries that there are.
+    pub const fn is_everything(&self) -> bool {
+        self.ids.is_empty()
+            && self.about.is_none()
+            && self.state.is_none()
+            && self.endpoint.is_none()
+            && self.conversion.is_none()
+            && self.since.is_none()
+            && self.until.is_none()
+    }
+
     /// As a list, newest first. Where few deliveries wait they are looked up, however many others there are.
     fn list(&self, selected: &str, few_wait: bool) -> List {
         let mut list = List::new("delivery", selected);

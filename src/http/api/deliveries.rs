@@ -261,11 +261,7 @@ impl ResendBody {
             until: self.to.as_deref().map(|text| time("to", text)).transpose()?,
             ..DeliveryFilter::default()
         };
-        if filter.ids.is_empty()
-            && filter.state.is_none()
-            && filter.endpoint.is_none()
-            && filter.since.is_none()
-        {
+        if filter.is_everything() {
             return Err(invalid("ids", "Say which by `ids`, or by `status`, `postback`, `from` and `to`."));
         }
         Ok(filter)

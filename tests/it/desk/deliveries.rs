@@ -198,7 +198,7 @@ on_both_databases! {
         assert_eq!(refused.status, 400, "{}", refused.text);
     }
 
-    async fn many_are_sent_again_with_progress(database: Database) {
+    async fn among_many_a_page_ends_after_a_while_and_all_are_sent_again_with_progress(database: Database) {
         let receiver = Receiver::new().await;
         let server = serve(&database, &postback("pb", &receiver, ""));
         server.command(&["postback", "pause", "pb"]).ok();
@@ -210,16 +210,22 @@ on_both_databases! {
         };
         let columns = "endpoint, conversion, step, state, due_at, claim, attempts, round_attempts, created_at";
         server.database().execute(&format!(
-            "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 2100)
+            "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 25000)
             INSERT INTO delivery (id, {columns}) SELECT {id}, {columns} FROM numbers CROSS JOIN delivery"
         )).await;
         let desk = Desk::new(&server, "olga", "manager").await;
+        let page = desk.page("/deliveries?state=waiting&endpoint=pb").await;
+        assert!(page.contains("name=\"scope\" value=\"matching\"") && page.contains("Next"), "{page}");
+        let page = desk.page("/deliveries?state=too_late").await;
+        assert!(read(&page).contains("Nothing among the newest"), "{}", read(&page));
+        let further = between(&page, "<a class=\"button\" href=\"", "\"").replace("&#38;", "&");
+        assert!(read(&desk.page(&further).await).contains("Nothing matches"), "{further}");
         let confirm = desk.post("/deliveries/resend", &[("scope", "matching"), ("filter", "state=waiting")]).await;
-        assert!(read(&confirm.text).contains("Send 2 101 deliveries again?"), "{}", read(&confirm.text));
+        assert!(read(&confirm.text).contains("Send 25 001 deliveries again?"), "{}", read(&confirm.text));
         let until = between(&confirm.text, "name=\"until\" value=\"", "\"").to_owned();
         let done = desk.post("/deliveries/resend/now", &[("filter", "state=waiting"), ("until", &until)]).await;
         let text = read(&done.text);
-        assert!(text.contains("1 000 of 2 101") && text.contains("2 101 deliveries on their way again"), "{text}");
+        assert!(text.contains("1 000 of 25 001") && text.contains("25 001 deliveries on their way again"), "{text}");
         assert!(done.text.trim_end().ends_with("</html>"), "{}", done.text);
         let audit = Api::new(&server, "viewer").get("/audit?action=delivery.resend").await.json;
         assert_eq!(audit["items"].as_array().unwrap().len(), 1, "{audit}");

@@ -29,7 +29,7 @@ use crate::{
         ui::{
             deliveries::{AttemptView, Deliveries, DeliveryPage, DeliveryRow, standing},
             html,
-            layout::{Flash, Section},
+            layout::Section,
             listing::{Cell, Facts},
             view::{Badge, Moment, Short, Tone, Zone, duration},
         },
@@ -42,14 +42,10 @@ pub(super) async fn list(visit: Visit, RawQuery(query): RawQuery) -> Result<Resp
     let wanted = Wanted::read(query.as_deref().unwrap_or_default(), visit.zone);
     let catalog = visit.shared.edge.catalog.borrow().clone();
     let filters = wanted.form(&catalog);
-    let mut page = visit.page("Deliveries", Section::Deliveries);
     let storage = &visit.shared.edge.storage;
-    let found = match &wanted.fault {
-        Some(fault) => {
-            page = page.telling(Flash::bad(fault.detail.clone()));
-            Scanned { rows: Vec::new(), next: None }
-        }
-        None => storage.delivery_page(&wanted.filter, wanted.after, PAGE_ROWS).await?,
+    let found = match &wanted.given.fault {
+        Some(_) => Scanned { rows: Vec::new(), next: None },
+        None => storage.delivery_page(&wanted.filter, wanted.after(), PAGE_ROWS).await?,
     };
     let health = storage.endpoint_health().await?;
     let row = |stored: Stored| {
@@ -57,14 +53,13 @@ pub(super) async fn list(visit: Visit, RawQuery(query): RawQuery) -> Result<Resp
         row(stored, paused.map(|(_, why)| why.as_str()), visit.zone)
     };
     let shown = Deliveries {
-        page,
+        page: wanted.given.on(visit.page("Deliveries", Section::Deliveries)),
         rows: found.rows.into_iter().map(row).collect(),
         pager: wanted.pager(&filters, found.next),
         may_resend: visit.may(Role::Manager),
         filters,
     };
-    let status = wanted.fault.as_ref().map_or(StatusCode::OK, |fault| fault.status);
-    Ok(html(status, &shown))
+    Ok(html(wanted.given.status(), &shown))
 }
 
 /// What a list shows of a delivery; of one that waits for a paused endpoint, why that is.

@@ -79,10 +79,10 @@ impl Selection {
     /// All that match, as far as they were owed when that was asked.
     fn matching(query: &str, until: Timestamp, back: String, visit: &Visit) -> Result<Self, Problem> {
         let wanted = Wanted::read(query, visit.zone);
-        if let Some(fault) = wanted.fault {
+        if let Some(fault) = wanted.given.fault {
             return Err(fault);
         }
-        if !wanted.narrows() {
+        if wanted.filter.is_everything() {
             return Err(broken("Say which by a filter first: all deliveries that there are is too many."));
         }
         // What was owed in this very millisecond has been seen.
