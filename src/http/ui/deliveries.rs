@@ -7,10 +7,10 @@ use askama::Template;
 
 pub(crate) use self::endpoints::{EndpointRow, Endpoints, Tested};
 use super::{
+    bulk::{Scope, join},
     form::{Filters, Pager},
     layout::Page,
     listing::Facts,
-    review::Scope,
     view::{Badge, Moment, Short, Tone, count, counted},
 };
 use crate::domain::{
@@ -75,11 +75,6 @@ impl Deliveries {
     }
 }
 
-/// Ids in one field of a form.
-pub(crate) fn join(ids: impl Iterator<Item = DeliveryId>) -> String {
-    ids.map(|id| id.to_string()).collect::<Vec<_>>().join(",")
-}
-
 /// The mark for where a delivery stands.
 pub(crate) fn standing(state: DeliveryState) -> Badge {
     let tone = match state {
@@ -124,17 +119,6 @@ impl Resend {
     }
 }
 
-/// While many are sent again: it grows by lines, and ends with what came of it, at the places of
-/// [`MARKS`](super::review::MARKS).
-#[derive(Clone, Debug, Template)]
-#[template(path = "resend_progress.html")]
-pub(crate) struct Resending {
-    /// Around it.
-    pub(crate) page: Page,
-    /// How many.
-    pub(crate) total: u64,
-}
-
 /// After deliveries were sent again: what came of it.
 #[derive(Clone, Debug, Template)]
 #[template(path = "resent.html", blocks = ["content"])]
@@ -145,8 +129,6 @@ pub(crate) struct Resent {
     pub(crate) number: u64,
     /// How many were being sent at that moment.
     pub(crate) left_alone: u64,
-    /// What came between, if it broke off.
-    pub(crate) broken_off: String,
     /// Back to the list.
     pub(crate) back: String,
 }

@@ -128,18 +128,17 @@ fn resend(say: Say, scope: Scope) -> Resend {
     }
 }
 
-fn resent(say: Say, broken_off: &str) -> Resent {
+fn resent(say: Say) -> Resent {
     Resent {
         page: say.page("Deliveries", Section::Deliveries),
         number: 1_204,
         left_alone: 1,
-        broken_off: if broken_off.is_empty() { String::new() } else { say.text(broken_off) },
         back: "/deliveries?state=dead".to_owned(),
     }
 }
 
 pub(in crate::http::ui) fn samples(say: Say) -> Vec<Sample> {
-    let matching = Scope::Matching { query: say.text("state=dead"), until: "1795168800000".to_owned() };
+    let matching = Scope::matching(say.text("state=dead"), "1795168800000".to_owned());
     let fresh =
         Deliveries { filters: Filters::new("/deliveries", Field::search("q", "Find")), ..deliveries(say, 0) };
     let tested = |number, is_good| {
@@ -164,11 +163,9 @@ pub(in crate::http::ui) fn samples(say: Say) -> Vec<Sample> {
         sample("endpoints-tested-without-body", &tested(4, true)),
         sample("deliveries-further-back", &further),
         sample("deliveries-of-a-viewer", &looking),
-        sample("resend-these", &resend(say, Scope::These("01a1f90e".to_owned()))),
+        sample("resend-these", &resend(say, Scope::these("01a1f90e".to_owned()))),
         sample("resend-matching", &resend(say, matching)),
-        sample("resending", &Resending { page: say.page("Deliveries", Section::Deliveries), total: 120_455 }),
-        sample("resent", &resent(say, "")),
-        sample("resent-broken-off", &resent(say, "The database does not answer just now.")),
+        sample("resent", &resent(say)),
         sample("endpoints-fresh", &Endpoints { rows: Vec::new(), ..endpoints(say) }),
     ]
 }
