@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, anyhow, bail};
+use futures::future::BoxFuture;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -25,11 +26,12 @@ use crate::{
     configuration_file,
     delivery::{self, Engine, client::Client},
     domain::{
-        catalog::Catalog, ids::TokenId, sealed::Sealer, secret::Secret, time::Timestamp, token::TokenDigester,
+        catalog::Catalog, endpoint::Endpoint, ids::TokenId, sealed::Sealer, secret::Secret, time::Timestamp,
+        token::TokenDigester,
     },
     http::{self, Edge},
     ingest::{Ingest, publish},
-    storage::{Ledger, RollUp, Storage, StorageError},
+    storage::{Attempt, Ledger, RollUp, Storage, StorageError},
     telemetry,
 };
 
@@ -115,6 +117,7 @@ pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
         countries: open_countries(settings)?,
         is_public_url_given: settings.public_url.is_some(),
         public_url: settings.public_url.clone().unwrap_or_else(|| format!("http://{address}")),
+        tester: Arc::new(Trials(delivery_client(settings)?)),
         metrics: telemetry::metrics(),
     });
     let limits = http::Limits { connections: settings.connections_max, ..http::Limits::default() };
@@ -246,6 +249,24 @@ async fn open_engine(
 /// When the system has no certificate authorities to trust.
 pub fn delivery_client(settings: &Settings) -> anyhow::Result<Client> {
     Ok(Client::new(delivery::client::Limits::default(), settings.delivery_allow.clone())?)
+}
+
+/// Where the edge, which has no way out, and the client for receivers that nobody vouches for meet.
+#[derive(Debug)]
+struct Trials(Client);
+
+impl http::Tester for Trials {
+    fn test<'a>(
+        &'a self,
+        endpoint: &'a Endpoint,
+        catalog: &'a Catalog,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Attempt> {
+        Box::pin(async move {
+            let (attempt, _) = delivery::test(&self.0, endpoint, catalog, now).await.into_attempt(1, now);
+            attempt
+        })
+    }
 }
 
 async fn open_ledgers(settings: &Settings, storage: &Storage) -> anyhow::Result<Vec<Ledger>> {

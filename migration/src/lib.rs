@@ -16,6 +16,7 @@ mod m0006_pixels;
 mod m0007_log;
 mod m0008_listed;
 mod m0009_players;
+mod m0010_deliveries;
 mod m0011_integration_links;
 
 /// All migrations, in order.
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_log::Migration),
             Box::new(m0008_listed::Migration),
             Box::new(m0009_players::Migration),
+            Box::new(m0010_deliveries::Migration),
             Box::new(m0011_integration_links::Migration),
         ]
     }

@@ -64,15 +64,10 @@ impl Filter {
             ids: ids.iter().copied().map(DeliveryId::new).collect(),
             state: self.status,
             endpoint: self.postback,
-            conversion: None,
             since: self.since,
             until: self.until,
-            before: None,
+            ..DeliveryFilter::default()
         }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.status.is_none() && self.postback.is_none() && self.since.is_none() && self.until.is_none()
     }
 }
 
@@ -95,11 +90,12 @@ pub(super) async fn run(settings: &Settings, command: Command, output: Output) -
         }
         Command::Show { id } => show(&base, DeliveryId::new(id), output).await?,
         Command::Resend { ids, filter } => {
-            if ids.is_empty() && filter.is_empty() {
+            let filter = filter.of(&ids);
+            if filter.is_everything() {
                 bail!("say which: give ids, or a filter such as --status dead");
             }
             let audit = operator_audit(SystemClock.now(), "delivery.resend", "deliveries");
-            let resent = base.storage.resend(&filter.of(&ids), &audit).await?;
+            let resent = base.storage.resend(&filter, &audit).await?;
             if output.json {
                 println!("{}", json!({ "resent": resent }));
             } else {
@@ -112,10 +108,7 @@ pub(super) async fn run(settings: &Settings, command: Command, output: Output) -
 }
 
 async fn show(base: &Base, id: DeliveryId, output: Output) -> anyhow::Result<()> {
-    let filter = DeliveryFilter { ids: vec![id], ..DeliveryFilter::default() };
-    let Some(row) = base.storage.deliveries(&filter, 1).await?.pop() else {
-        bail!("there is no delivery {id}")
-    };
+    let Some(row) = base.storage.delivery(id).await? else { bail!("there is no delivery {id}") };
     let attempts = base.storage.attempts(id).await?;
     if output.json {
         println!("{:#}", json!({ "delivery": row, "attempts": attempts }));

@@ -4,7 +4,7 @@ mod api_key;
 mod apply;
 mod deliveries;
 mod dialect;
-mod example;
+mod endpoint;
 mod export_config;
 mod log;
 mod migrate;

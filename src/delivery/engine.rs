@@ -32,7 +32,7 @@ use crate::{
         retry::RetrySchedule,
         time::Timestamp,
     },
-    storage::{Attempt, Claimed, EndpointHealth, Outbox, Settlement, StorageError, Taken, Wanted},
+    storage::{Claimed, EndpointHealth, Outbox, Settlement, StorageError, Taken, Wanted},
 };
 
 /// How long a claim lasts. It covers waiting for a place and the attempt itself; a worker that dies leaves its claims
@@ -374,16 +374,8 @@ impl Sender {
             let at = self.clock.now();
             let Claimed { facts, continuation, .. } = &job.claimed;
             let sent = send(&self.client, &job.endpoint, facts, continuation.as_deref(), at).await;
-            let attempt = Attempt {
-                number: job.claimed.attempts + 1,
-                at,
-                request: sent.request,
-                status: sent.result.status,
-                answer: sent.answer,
-                error: sent.result.error().map(str::to_owned),
-                duration_us: sent.duration_us,
-            };
-            let attempted = Attempted { attempt, result: sent.result };
+            let (attempt, result) = sent.into_attempt(job.claimed.attempts + 1, at);
+            let attempted = Attempted { attempt, result };
             next = place.job.take().and_then(|job| self.places.end(job, attempted, self.clock.now()));
         }
     }

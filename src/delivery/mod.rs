@@ -13,7 +13,7 @@ mod send;
 
 pub use self::{
     engine::Engine,
-    send::{Sent, send, test_pixel},
+    send::{Sent, send, test},
 };
 
 /// How many requests may be in flight.

@@ -6,13 +6,20 @@ use reqwest::Method as HttpMethod;
 use url::Url;
 
 use super::client::{BasicAuth, Client, OutgoingRequest};
-use crate::domain::{
-    delivery::AttemptResult,
-    endpoint::{Endpoint, Method, PostbackEndpoint},
-    outgoing::{Facts, Message},
-    pixel::{Pixel, Step},
-    retry::RetryAfter,
-    time::Timestamp,
+use crate::{
+    clock::new_uuid,
+    domain::{
+        catalog::Catalog,
+        delivery::AttemptResult,
+        endpoint::{Endpoint, Method, PostbackEndpoint},
+        example,
+        ids::{ConversionId, DeliveryId},
+        outgoing::{Facts, Message},
+        pixel::Step,
+        retry::RetryAfter,
+        time::Timestamp,
+    },
+    storage::Attempt,
 };
 
 /// How much of a request is kept with its attempt, in bytes.
@@ -34,6 +41,22 @@ pub struct Sent {
     pub duration_us: i64,
 }
 
+impl Sent {
+    /// As an attempt that began at this time, the so many-th of its delivery, with what came of it.
+    pub fn into_attempt(self, number: i32, at: Timestamp) -> (Attempt, AttemptResult) {
+        let attempt = Attempt {
+            number,
+            at,
+            request: self.request,
+            status: self.result.status,
+            answer: self.answer,
+            error: self.result.error().map(str::to_owned),
+            duration_us: self.duration_us,
+        };
+        (attempt, self.result)
+    }
+}
+
 /// Tells an endpoint, once. The `continuation` is what an earlier attempt of the same delivery has left behind.
 pub async fn send(
     client: &Client,
@@ -48,9 +71,15 @@ pub async fn send(
     }
 }
 
-/// Sees whether a platform takes what a pixel tells it, without telling it anything that it would count.
-pub async fn test_pixel(client: &Client, pixel: &Pixel, facts: &Facts, now: Timestamp) -> Sent {
-    take(client, pixel.test(facts, now)).await
+/// Tells an endpoint an example, once: a conversion that says in its ids that it never was. An ad platform is told
+/// nothing that it would count.
+pub async fn test(client: &Client, endpoint: &Endpoint, catalog: &Catalog, now: Timestamp) -> Sent {
+    let (delivery, conversion) = (DeliveryId::new(new_uuid(now)), ConversionId::new(new_uuid(now)));
+    let facts = example::facts(endpoint, catalog, delivery, conversion, now);
+    match endpoint {
+        Endpoint::Postback(postback) => tell(client, postback, &facts, now).await,
+        Endpoint::Pixel(pixel) => take(client, pixel.test(&facts, now)).await,
+    }
 }
 
 async fn tell(client: &Client, endpoint: &PostbackEndpoint, facts: &Facts, now: Timestamp) -> Sent {

@@ -11,6 +11,7 @@ use super::{
     ids::{AffiliateId, EndpointId, GoalAlias, OfferId},
     pixel::Pixel,
     secret::Secret,
+    setting::SettingKind,
     status::Status,
     template::{TextTemplate, UrlTemplate},
     webhook::SigningSecret,
@@ -31,6 +32,14 @@ impl Endpoint {
         match self {
             Self::Postback(postback) => &postback.id,
             Self::Pixel(pixel) => &pixel.id,
+        }
+    }
+
+    /// What kind of setting it is.
+    pub const fn kind(&self) -> SettingKind {
+        match self {
+            Self::Postback(_) => SettingKind::Postback,
+            Self::Pixel(_) => SettingKind::Pixel,
         }
     }
 

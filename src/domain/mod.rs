@@ -14,7 +14,7 @@
 //! - Who may do what: [`access`], and without an account by a [`link`]
 //! - How it is told: [`endpoint`]s and their [`outgoing`] messages, [`template`]s with macros, [`webhook`]
 //!   signatures, [`pixel`]s of ad platforms, the [`retry`] schedule; secrets are [`sealed`], and [`hidden`] from
-//!   people
+//!   people; an [`example`] is told in a test
 
 pub mod access;
 pub mod card;
@@ -26,6 +26,7 @@ pub mod decide;
 pub mod delivery;
 pub mod dialect;
 pub mod endpoint;
+pub mod example;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod goal;

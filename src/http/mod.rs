@@ -19,6 +19,7 @@ mod issue;
 mod limits;
 mod logged;
 mod observe;
+mod outgoing;
 mod problem;
 mod query;
 mod reprocess;
@@ -44,6 +45,7 @@ use tokio::sync::watch;
 pub use self::{
     geo::Countries,
     issue::{new_api_key, new_token},
+    outgoing::Tester,
     problem::status_of,
     query::read_query,
     server::{Limits, serve},
@@ -52,7 +54,7 @@ pub use self::{
 use crate::{
     clock::Clock,
     domain::{catalog::Catalog, dialect::Dialect, ids::DialectId, secret::Secret, token::TokenDigester},
-    http::{access::SignIns, limits::SenderLimits},
+    http::{access::SignIns, limits::SenderLimits, outgoing::Tests},
     ingest::Ingest,
     storage::{Storage, StorageError},
 };
@@ -86,6 +88,8 @@ pub struct Edge {
     pub setup_key: Option<Secret>,
     /// Which country an address belongs to, where the operator has a database of it.
     pub countries: Option<Countries>,
+    /// Tells endpoints an example.
+    pub tester: Arc<dyn Tester>,
     /// The metrics of this process.
     pub metrics: PrometheusHandle,
 }
@@ -110,7 +114,7 @@ impl Edge {
 /// All addresses of the service.
 pub fn router(edge: Arc<Edge>) -> Router {
     let limits = SenderLimits::new(edge.rate_limit);
-    let shared = Arc::new(Shared { edge, limits, sign_ins: SignIns::default() });
+    let shared = Arc::new(Shared { edge, limits, sign_ins: SignIns::default(), tests: Tests::default() });
     dialect::routes(&shared.edge.ready_made)
         .merge(api::router(&shared))
         .merge(desk::router(&shared))
@@ -129,6 +133,7 @@ struct Shared {
     edge: Arc<Edge>,
     limits: SenderLimits,
     sign_ins: SignIns,
+    tests: Tests,
 }
 
 impl Shared {

@@ -1,9 +1,20 @@
 //! Deliveries for people: what was delivered, what waits, what was given up; and sending it again.
 
+use std::cmp::Reverse;
+
 use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
 use serde::Serialize;
+use uuid::Uuid;
 
-use super::{Attempt, AuditRow, Storage, StorageError, audit::insert_audit, reading::Reading, rows::known};
+use super::{
+    Attempt, AuditRow, Scanned, Storage, StorageError,
+    audit::insert_audit,
+    bulk,
+    cells::{Cells, Column, columns},
+    reading::Reading,
+    rows::known,
+    scan::{List, first_id},
+};
 use crate::domain::{
     delivery::DeliveryState,
     ids::{ConversionId, DeliveryId, EndpointId},
@@ -20,6 +31,9 @@ pub struct DeliveryRow {
     pub postback: EndpointId,
     /// Of which conversion.
     pub conversion: ConversionId,
+    /// Of which step of its history.
+    #[serde(skip)]
+    pub step: i32,
     /// That it has got this status.
     pub status: Status,
     /// Where the delivery stands: `waiting`, `delivered`, `unconfirmed`, `dead`, `too_late`.
@@ -41,6 +55,8 @@ pub struct DeliveryRow {
 pub struct DeliveryFilter {
     /// These.
     pub ids: Vec<DeliveryId>,
+    /// That have this id themselves, or are of the conversion that has it.
+    pub about: Option<Uuid>,
     /// In this state.
     pub state: Option<DeliveryState>,
     /// To this endpoint.
@@ -51,39 +67,114 @@ pub struct DeliveryFilter {
     pub since: Option<Timestamp>,
     /// Owed before this time.
     pub until: Option<Timestamp>,
-    /// With an id before this one, as older ones have.
-    pub before: Option<DeliveryId>,
 }
 
+/// How many deliveries one transaction sends again.
+const RESEND_BATCH: u32 = 1_000;
+
+/// Up to how many waiting deliveries are put in order to list them; of more than that, the list is looked through.
+const SORTED_MAX: i64 = 10_000;
+
+/// What came of sending some deliveries again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resent {
+    /// How many wait to be sent again.
+    pub resent: u64,
+    /// How many were being sent at that moment, and were left alone.
+    pub left_alone: u64,
+    /// After which one to go on; none if those were all.
+    pub next: Option<DeliveryId>,
+}
+
+const SELECTED: &str = "c.id, c.endpoint, c.conversion, c.step,
+    (SELECT e.to_status FROM status_event AS e WHERE e.conversion = c.conversion AND e.step = c.step),
+    c.state, c.attempts, c.due_at, c.created_at, c.settled_at,
+    (SELECT a.error FROM attempt AS a WHERE a.delivery = c.id AND a.number = c.attempts)";
+
+/// The id of a delivery, or of the conversion that it is of.
+const ABOUT: &str = "c.id IN (SELECT d.id FROM delivery AS d WHERE d.id = ?
+    UNION ALL SELECT o.id FROM delivery AS o WHERE o.conversion = ?)";
+
+const ID: &[Column] = &columns![Uuid id];
+
 impl DeliveryFilter {
-    /// A condition on the table `delivery`, with its parameters.
-    fn condition(&self) -> (String, Vec<Value>) {
-        let mut values: Vec<Value> = Vec::new();
-        let mut conditions = vec!["TRUE".to_owned()];
-        let mut add = |column: &str, value: Option<Value>| {
-            if let Some(value) = value {
-                values.push(value);
-                conditions.push(format!("delivery.{column} ${}", values.len()));
-            }
-        };
-        add("state =", self.state.map(|state| state.as_str().into()));
-        add("endpoint =", self.endpoint.as_ref().map(|endpoint| endpoint.as_str().into()));
-        add("conversion =", self.conversion.map(|conversion| conversion.uuid().into()));
-        add("created_at >=", self.since.map(|since| since.millis().into()));
-        add("created_at <", self.until.map(|until| until.millis().into()));
-        add("id <", self.before.map(|id| id.uuid().into()));
+    /// Whether it asks for all deliveries that there are.
+    pub const fn is_everything(&self) -> bool {
+        self.ids.is_empty()
+            && self.about.is_none()
+            && self.state.is_none()
+            && self.endpoint.is_none()
+            && self.conversion.is_none()
+            && self.since.is_none()
+            && self.until.is_none()
+    }
+
+    /// As a list, newest first. Where few deliveries wait they are looked up, however many others there are.
+    fn list(&self, selected: &str, few_wait: bool) -> List {
+        let mut list = List::new("delivery", selected);
+        list.between(self.since, self.until, first_id);
+        let narrowed = self.conversion.is_some() || self.about.is_some() || !self.ids.is_empty();
         if !self.ids.is_empty() {
-            let first = values.len() + 1;
-            values.extend(self.ids.iter().map(|id| Value::from(id.uuid())));
-            let places: Vec<_> = (first..=values.len()).map(|number| format!("${number}")).collect();
-            conditions.push(format!("delivery.id IN ({})", places.join(", ")));
+            list.among(self.ids.iter().map(|id| id.uuid()));
         }
-        (conditions.join(" AND "), values)
+        if let Some(id) = self.about {
+            list.look_up(ABOUT, [id.into(), id.into()]);
+        }
+        if let Some(conversion) = self.conversion {
+            list.look_up("c.conversion = ?", [conversion.uuid().into()]);
+        }
+        let endpoint = self.endpoint.as_ref().map(|endpoint| Value::from(endpoint.as_str()));
+        // The limit holds a planner off from walking all deliveries for those few that wait.
+        let few = |condition| {
+            format!(
+                "c.id IN (SELECT w.id FROM delivery AS w WHERE {condition}w.state = 'waiting' LIMIT {SORTED_MAX})"
+            )
+        };
+        match (self.state, endpoint) {
+            (Some(DeliveryState::Waiting), Some(endpoint)) if few_wait && !narrowed => {
+                list.look_up(few("w.endpoint = ? AND "), [endpoint]);
+            }
+            (Some(DeliveryState::Waiting), None) if few_wait && !narrowed => list.look_up(few(""), []),
+            (Some(DeliveryState::Dead), Some(endpoint)) if !narrowed => {
+                list.look_up("c.endpoint = ? AND c.state = 'dead'", [endpoint]);
+            }
+            (Some(DeliveryState::Dead), None) if !narrowed => list.look_up("c.state = 'dead'", []),
+            (state, endpoint) => {
+                if let Some(state) = state {
+                    // A literal: an index that holds one state only is found by no parameter.
+                    list.look_through(format!("c.state = '{}'", state.as_str()), []);
+                }
+                if let Some(endpoint) = endpoint {
+                    list.look_through("c.endpoint = ?", [endpoint]);
+                }
+            }
+        }
+        list
     }
 }
 
 impl Storage {
-    /// Deliveries, newest first.
+    /// A page of deliveries, newest first, after the one with this id. One that is looked for among many may have fewer
+    /// rows than wanted, and yet a page after it.
+    ///
+    /// # Errors
+    /// [`StorageError`], as every method here.
+    pub async fn delivery_page(
+        &self,
+        filter: &DeliveryFilter,
+        after: Option<DeliveryId>,
+        limit: u32,
+    ) -> Result<Scanned<DeliveryRow, DeliveryId>, StorageError> {
+        let list = filter.list(SELECTED, self.few_wait(filter).await?);
+        let read = |row: &QueryResult| {
+            let row = delivery_row(row)?;
+            Ok((row.id.uuid(), row))
+        };
+        let page = self.scan(&list, after.map(DeliveryId::uuid), limit, read).await?;
+        Ok(Scanned { rows: page.rows, next: page.next.map(DeliveryId::new) })
+    }
+
+    /// Deliveries, newest first; those of one moment in the order of their conversion's history.
     ///
     /// # Errors
     /// [`StorageError`]
@@ -92,19 +183,65 @@ impl Storage {
         filter: &DeliveryFilter,
         limit: u32,
     ) -> Result<Vec<DeliveryRow>, StorageError> {
-        let (condition, values) = filter.condition();
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let missing = limit - u32::try_from(found.len()).unwrap_or(limit);
+            let page = self.delivery_page(filter, after, missing).await?;
+            found.extend(page.rows);
+            after = page.next;
+            if after.is_none() || u32::try_from(found.len()).is_ok_and(|found| found >= limit) {
+                break;
+            }
+        }
+        let order = |row: &DeliveryRow| (Reverse(row.created_at), row.conversion, Reverse(row.step));
+        found.sort_by_key(order);
+        Ok(found)
+    }
+
+    /// One delivery.
+    ///
+    /// # Errors
+    /// [`StorageError`]
+    pub async fn delivery(&self, id: DeliveryId) -> Result<Option<DeliveryRow>, StorageError> {
+        let filter = DeliveryFilter { ids: vec![id], ..DeliveryFilter::default() };
+        Ok(self.delivery_page(&filter, None, 1).await?.rows.pop())
+    }
+
+    /// Whether so few deliveries wait of those that are looked for that they can be put in order.
+    async fn few_wait(&self, filter: &DeliveryFilter) -> Result<bool, StorageError> {
+        if filter.state != Some(DeliveryState::Waiting) {
+            return Ok(false);
+        }
+        let (condition, values) = match &filter.endpoint {
+            Some(endpoint) => (" AND endpoint = $1", vec![endpoint.as_str().into()]),
+            None => ("", Vec::new()),
+        };
         let sql = format!(
-            "SELECT delivery.id, delivery.endpoint, delivery.conversion, e.to_status, delivery.state,
-                delivery.attempts, delivery.due_at, delivery.created_at, delivery.settled_at, a.error
-            FROM delivery
-            JOIN status_event AS e ON e.conversion = delivery.conversion AND e.step = delivery.step
-            LEFT JOIN attempt AS a ON a.delivery = delivery.id AND a.number = delivery.attempts
-            WHERE delivery.id IN (SELECT id FROM delivery WHERE {condition} ORDER BY id DESC LIMIT {limit})
-            ORDER BY delivery.created_at DESC, delivery.conversion, delivery.step DESC"
+            "SELECT count(*) FROM (SELECT 1 FROM delivery WHERE state = 'waiting'{condition} LIMIT {}) AS w",
+            SORTED_MAX + 1
         );
-        let backend = self.reader.get_database_backend();
-        let rows = self.reader.query_all_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
-        rows.iter().map(delivery_row).collect()
+        let rows = self.read(sql, values).await?;
+        let waiting: i64 = rows.first().map_or(Ok(0), |row| Reading::new(row).next())?;
+        Ok(waiting <= SORTED_MAX)
+    }
+
+    /// How many deliveries stand how.
+    ///
+    /// # Errors
+    /// [`StorageError`]
+    pub async fn count_deliveries(
+        &self,
+        filter: &DeliveryFilter,
+    ) -> Result<Vec<(DeliveryState, u64)>, StorageError> {
+        let list = filter.list("c.id", self.few_wait(filter).await?);
+        let (sql, values) = list.grouped("c.state");
+        let mut counts = Vec::new();
+        for row in self.read(sql, values).await? {
+            let mut row = Reading::new(&row);
+            let state = known(DeliveryState::parse(&row.next::<String>()?), "delivery state")?;
+            counts.push((state, row.next::<i64>()?.unsigned_abs()));
+        }
+        Ok(counts)
     }
 
     /// The attempts of a delivery, in order.
@@ -126,26 +263,56 @@ impl Storage {
     /// # Errors
     /// [`StorageError`]
     pub async fn resend(&self, filter: &DeliveryFilter, audit: &AuditRow) -> Result<u64, StorageError> {
+        let (mut resent, mut after) = (0, None);
+        loop {
+            let batch = self.resend_batch(filter, after, audit).await?;
+            resent += batch.resent;
+            after = batch.next;
+            if after.is_none() {
+                return Ok(resent);
+            }
+        }
+    }
+
+    /// Has the next of these deliveries sent again, after the one with this id: so many that others wait for the
+    /// database only for a moment. The entry of the audit log is written with the first of them.
+    ///
+    /// # Errors
+    /// [`StorageError`]
+    pub async fn resend_batch(
+        &self,
+        filter: &DeliveryFilter,
+        after: Option<DeliveryId>,
+        audit: &AuditRow,
+    ) -> Result<Resent, StorageError> {
+        let list = filter.list("c.id", self.few_wait(filter).await?);
+        let read = |row: &QueryResult| Reading::new(row).next::<Uuid>().map(|id| (id, id));
+        let found = self.scan(&list, after.map(DeliveryId::uuid), RESEND_BATCH, read).await?;
+        let mut ids = Cells::new(ID);
+        found.rows.iter().for_each(|id| ids.push([(*id).into()]));
         let write = self.begin().await?;
-        let (condition, values) = filter.condition();
-        let now = audit.at.millis();
-        let sql = format!(
-            "UPDATE delivery SET state = 'waiting', due_at = {now}, claimed_until = NULL, round_attempts = 0,
-                round_started_at = NULL, settled_at = NULL, continuation = NULL
-            WHERE {condition} AND (claimed_until IS NULL OR claimed_until < {now})"
-        );
-        let statement = Statement::from_sql_and_values(write.get_database_backend(), sql, values);
-        let changed = write.execute_raw(statement).await?.rows_affected();
-        insert_audit(&*write, audit).await?;
+        let mut resent = 0;
+        if !ids.is_empty() {
+            let again = "UPDATE delivery SET state = 'waiting', due_at = {after}, claimed_until = NULL,
+                    round_attempts = 0, round_started_at = NULL, settled_at = NULL, continuation = NULL
+                FROM ({rows}) AS v
+                WHERE delivery.id = v.id AND (delivery.claimed_until IS NULL OR delivery.claimed_until < {after})";
+            resent = bulk::update(&*write, again, ids, Some(audit.at.millis())).await?;
+        }
+        if after.is_none() {
+            insert_audit(&*write, audit).await?;
+        }
         write.commit().await?;
-        Ok(changed)
+        let number = u64::try_from(found.rows.len()).unwrap_or(u64::MAX);
+        let left_alone = number.saturating_sub(resent);
+        Ok(Resent { resent, left_alone, next: found.next.map(DeliveryId::new) })
     }
 }
 
 fn delivery_row(row: &QueryResult) -> Result<DeliveryRow, StorageError> {
     let mut row = Reading::new(row);
     let (id, postback) = (DeliveryId::new(row.next()?), row.id(EndpointId::parse)?);
-    let conversion = ConversionId::new(row.next()?);
+    let (conversion, step) = (ConversionId::new(row.next()?), row.next()?);
     let status = known(Status::parse(&row.next::<String>()?), "status")?;
     let state = known(DeliveryState::parse(&row.next::<String>()?), "delivery state")?;
     let attempts = row.next()?;
@@ -154,6 +321,7 @@ fn delivery_row(row: &QueryResult) -> Result<DeliveryRow, StorageError> {
         id,
         postback,
         conversion,
+        step,
         status,
         state: state.as_str(),
         attempts,

@@ -13,11 +13,14 @@ use serde_json::json;
 use super::{
     AuditRow, Storage, StorageError,
     audit::{Author, insert_audit},
+    bulk,
+    cells::{self, Cells, Kind, columns},
     entity::{
         endpoint_health::{self, Column},
         pixel, postback_endpoint,
     },
-    rows::{known, valid},
+    reading::Reading,
+    rows::{known, text, valid},
     saving::{Saving, json_list, list, lock, open_secret},
 };
 use crate::domain::{
@@ -41,6 +44,53 @@ pub struct EndpointHealth {
     pub paused: Option<(Timestamp, String)>,
 }
 
+impl EndpointHealth {
+    /// How an endpoint fares, in a word: `inactive`, `paused`, `failing`, `healthy`.
+    pub const fn word(&self, is_active: bool) -> &'static str {
+        match self {
+            _ if !is_active => "inactive",
+            Self { paused: Some(_), .. } => "paused",
+            Self { failing_since: Some(_), .. } => "failing",
+            Self { .. } => "healthy",
+        }
+    }
+}
+
+/// How many of an endpoint's deliveries are not delivered, each counted up to [`Backlog::COUNTED_MAX`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// How many wait.
+    pub waiting: u64,
+    /// How many were given up.
+    pub dead: u64,
+    /// What was wrong with an attempt of late: of one that waits to be tried again, or else was given up.
+    pub last_error: Option<String>,
+}
+
+impl Backlog {
+    /// Up to how many are counted: whoever reads it need not know more exactly, and it costs the same with millions.
+    pub const COUNTED_MAX: u64 = 10_000;
+}
+
+const ENDPOINT_KEY: &[cells::Column] = &columns![Text endpoint];
+
+/// Each of these endpoints with what is not delivered to it, by the indexes that hold nothing else. Of what waits, what
+/// was tried already is due last.
+const BACKLOG: &str = "SELECT k.endpoint,
+        (SELECT count(*) FROM (SELECT 1 FROM delivery AS d WHERE d.endpoint = k.endpoint AND d.state = 'waiting'
+            LIMIT {most}) AS w),
+        (SELECT count(*) FROM (SELECT 1 FROM delivery AS d WHERE d.endpoint = k.endpoint AND d.state = 'dead'
+            LIMIT {most}) AS g),
+        COALESCE(
+            (SELECT a.error FROM attempt AS a WHERE (a.delivery, a.number) = (
+                SELECT d.id, d.attempts FROM delivery AS d
+                WHERE d.endpoint = k.endpoint AND d.state = 'waiting' AND d.due_at > {after} AND d.attempts > 0
+                ORDER BY d.due_at DESC LIMIT 1)),
+            (SELECT a.error FROM attempt AS a WHERE (a.delivery, a.number) = (
+                SELECT d.id, d.attempts FROM delivery AS d
+                WHERE d.endpoint = k.endpoint AND d.state = 'dead' ORDER BY d.id DESC LIMIT 1)))
+    FROM ({rows}) AS k";
+
 /// Basic authentication as it is sealed.
 #[derive(Deserialize, Serialize)]
 struct Credentials {
@@ -55,6 +105,30 @@ impl Storage {
     /// [`StorageError`]
     pub async fn endpoint_health(&self) -> Result<HashMap<EndpointId, EndpointHealth>, StorageError> {
         read_health(&self.reader).await
+    }
+
+    /// What is not delivered to these endpoints, seen at this time.
+    ///
+    /// # Errors
+    /// [`StorageError`]
+    pub async fn backlogs<'a>(
+        &self,
+        endpoints: impl IntoIterator<Item = &'a EndpointId>,
+        now: Timestamp,
+    ) -> Result<HashMap<EndpointId, Backlog>, StorageError> {
+        let mut cells = Cells::new(ENDPOINT_KEY);
+        endpoints.into_iter().for_each(|endpoint| cells.push([text(endpoint.as_str())]));
+        let sql = BACKLOG.replace("{most}", &Backlog::COUNTED_MAX.to_string());
+        let kinds = [Kind::Text, Kind::Integer, Kind::Integer, Kind::Text];
+        let rows = bulk::select(&self.reader, &kinds, &sql, cells, Some(now.millis())).await?;
+        let backlog = |row| {
+            let mut row = Reading::of(row);
+            let endpoint = row.id(EndpointId::parse)?;
+            let mut number = || row.next::<i64>().map(i64::unsigned_abs);
+            let (waiting, dead) = (number()?, number()?);
+            Ok((endpoint, Backlog { waiting, dead, last_error: row.next()? }))
+        };
+        rows.iter().map(backlog).collect()
     }
 
     /// Pauses an endpoint for this reason, or lets it go on.

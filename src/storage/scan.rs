@@ -58,6 +58,13 @@ impl List {
         self.looked_up.push(Condition { sql: sql.into(), values: values.into() });
     }
 
+    /// Only these ids.
+    pub(super) fn among<K: Into<Value>>(&mut self, ids: impl IntoIterator<Item = K>) {
+        let values: Vec<Value> = ids.into_iter().map(Into::into).collect();
+        let sql = format!("c.id IN ({})", vec!["?"; values.len()].join(", "));
+        self.looked_up.push(Condition { sql, values });
+    }
+
     /// A condition that each row is asked for.
     pub(super) fn look_through<const N: usize>(&mut self, sql: impl Into<String>, values: [Value; N]) {
         self.looked_through.push(Condition { sql: sql.into(), values: values.into() });
@@ -75,6 +82,15 @@ impl List {
                 self.look_up(sql, [first_id(at).into()]);
             }
         }
+    }
+
+    /// A query for how many rows there are of each value of a column, however long it takes.
+    pub(super) fn grouped(&self, column: &str) -> (String, Vec<Value>) {
+        let mut query = self.query::<Uuid>(None, None);
+        self.looked_through.iter().for_each(|condition| query.add(&condition.sql, condition.values.clone()));
+        let (table, conditions) = (self.table, query.condition());
+        let sql = format!("SELECT {column}, count(*) FROM {table} AS c WHERE {conditions} GROUP BY {column}");
+        (sql, query.values)
     }
 
     /// A query for some of what is looked up, beyond one id and up to another.
@@ -109,10 +125,12 @@ impl Query<'_> {
         self.conditions.push(sql);
     }
 
+    fn condition(&self) -> String {
+        if self.conditions.is_empty() { "TRUE".to_owned() } else { self.conditions.join(" AND ") }
+    }
+
     fn finish(self, selected: &str, limit: &str) -> (String, Vec<Value>) {
-        let table = self.list.table;
-        let conditions = self.conditions.join(" AND ");
-        let conditions = if conditions.is_empty() { "TRUE" } else { &conditions };
+        let (table, conditions) = (self.list.table, self.condition());
         let direction = if self.list.oldest_first { "ASC" } else { "DESC" };
         let sql = format!(
             "SELECT {selected} FROM {table} AS c WHERE {conditions} ORDER BY c.id {direction} LIMIT {limit}"

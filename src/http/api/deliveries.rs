@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
@@ -19,7 +20,7 @@ use crate::{
         ids::{ConversionId, DeliveryId, EndpointId},
     },
     http::{Shared, access::Caller, problem::Problem},
-    storage::{Attempt, DeliveryFilter, DeliveryRow},
+    storage::{Attempt, AuditRow, DeliveryFilter, DeliveryRow},
 };
 
 /// How many deliveries one request may send again by their ids.
@@ -90,9 +91,9 @@ struct WholeDelivery {
     tries: Vec<AttemptView>,
 }
 
-/// One attempt.
+/// One attempt to tell an endpoint.
 #[derive(Serialize, ToSchema)]
-struct AttemptView {
+pub(super) struct AttemptView {
     /// Counted from 1.
     number: i32,
     /// When it began.
@@ -118,6 +119,10 @@ impl From<Attempt> for AttemptView {
 }
 
 /// Deliveries, newest first.
+///
+/// Those that are dead, those that wait, and those of a conversion are looked up. Everything else is looked for in some
+/// 25,000 deliveries a page: a page may have fewer items than `limit`, even none, and yet a `next_cursor` that goes on
+/// from there.
 #[utoipa::path(
     get, path = "/api/v1/deliveries", tag = "deliveries",
     params(
@@ -143,20 +148,18 @@ async fn list(
         conversion: query.parsed("conversion", |text| Uuid::try_parse(text).map(ConversionId::new))?,
         since: query.time("from")?,
         until: query.time("to")?,
-        before: query.cursor()?.map(DeliveryId::new),
         ..DeliveryFilter::default()
     };
-    let limit = query.limit()?;
+    let (limit, after) = (query.limit()?, query.cursor()?.map(DeliveryId::new));
     query.finish()?;
-    let mut found = shared.edge.storage.deliveries(&filter, limit + 1).await?;
-    found.sort_by_key(|row| std::cmp::Reverse(row.id));
-    Ok(Json(Page::of(found, limit, |row| row.id.uuid().simple().to_string(), DeliveryView::from)))
+    let found = shared.edge.storage.delivery_page(&filter, after, limit).await?;
+    let next_cursor = found.next.map(|id| id.uuid().simple().to_string());
+    Ok(Json(Page { items: found.rows.into_iter().map(DeliveryView::from).collect(), next_cursor }))
 }
 
 async fn found(shared: &Shared, id: DeliveryId) -> Result<WholeDelivery, Problem> {
     let storage = &shared.edge.storage;
-    let filter = DeliveryFilter { ids: vec![id], ..DeliveryFilter::default() };
-    let row = storage.deliveries(&filter, 1).await?.pop();
+    let row = storage.delivery(id).await?;
     let row = row.ok_or_else(|| Problem::not_found(&format!("There is no delivery {id}.")))?;
     let tries = storage.attempts(id).await?.into_iter().map(AttemptView::from).collect();
     Ok(WholeDelivery { delivery: DeliveryView::from(row), tries })
@@ -203,20 +206,24 @@ async fn resend(
 }
 
 /// Which deliveries are to be sent again.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ResendBody {
     /// These, at most 1000.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 1000)]
     ids: Vec<String>,
     /// Or those that stand so.
+    #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<String>,
     /// And are owed to this endpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
     postback: Option<String>,
     /// And at this time or later.
+    #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<String>,
     /// And before this time.
+    #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<String>,
 }
 
@@ -254,11 +261,7 @@ impl ResendBody {
             until: self.to.as_deref().map(|text| time("to", text)).transpose()?,
             ..DeliveryFilter::default()
         };
-        if filter.ids.is_empty()
-            && filter.state.is_none()
-            && filter.endpoint.is_none()
-            && filter.since.is_none()
-        {
+        if filter.is_everything() {
             return Err(invalid("ids", "Say which by `ids`, or by `status`, `postback`, `from` and `to`."));
         }
         Ok(filter)
@@ -280,6 +283,8 @@ async fn resend_many(
     caller.must(Role::Manager, &shared, "delivery.resend", "deliveries").await?;
     query.finish()?;
     let filter = body.filter()?;
-    let resent = shared.edge.storage.resend(&filter, &caller.audit("delivery.resend", "deliveries")).await?;
+    let audit =
+        AuditRow { after: Some(json!(body).to_string()), ..caller.audit("delivery.resend", "deliveries") };
+    let resent = shared.edge.storage.resend(&filter, &audit).await?;
     Ok(Json(ResentView { resent }))
 }

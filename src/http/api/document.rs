@@ -126,6 +126,7 @@ pub(super) fn finished(mut document: utoipa::openapi::OpenApi) -> Value {
         components.add_security_scheme("api_key", key);
     }
     let mut document = json!(document);
+    describe_changes(&mut document);
     for (path, item) in document["paths"].as_object_mut().into_iter().flatten() {
         for method in METHODS {
             if let Some(operation) = item.get_mut(method) {
@@ -134,6 +135,33 @@ pub(super) fn finished(mut document: utoipa::openapi::OpenApi) -> Value {
         }
     }
     document
+}
+
+/// Members that say what a thing is called: the address of a change says it, too, so they may be left out there.
+const NAMES: [&str; 3] = ["id", "code", "alias"];
+
+/// Describes the bodies that change something by schemas of their own.
+fn describe_changes(document: &mut Value) {
+    let mut changes = serde_json::Map::new();
+    let schemas = document["components"]["schemas"].clone();
+    for (_, item) in document["paths"].as_object_mut().into_iter().flatten() {
+        let Some(body) = item.pointer_mut("/put/requestBody/content/application~1json/schema") else {
+            continue;
+        };
+        let Some((place, name)) = body["$ref"].as_str().and_then(|place| place.rsplit_once('/')) else {
+            continue;
+        };
+        let mut schema = schemas[name].clone();
+        if let Some(required) = schema["required"].as_array_mut() {
+            required.retain(|member| !NAMES.iter().any(|name| member == name));
+        }
+        let change = format!("{name}Change");
+        *body = json!({"$ref": format!("{place}/{change}")});
+        changes.insert(change, schema);
+    }
+    if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
+        schemas.extend(changes);
+    }
 }
 
 fn finish(path: &str, method: &str, operation: &mut Value) {

@@ -11,6 +11,7 @@ mod conversions;
 mod creation;
 mod deliveries;
 mod document;
+mod endpoints;
 mod goals;
 mod integration;
 pub(super) mod players;
@@ -83,6 +84,7 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .merge(audit::router())
         .merge(players::router())
         .merge(deliveries::router())
+        .merge(endpoints::router())
         .merge(stats::router())
         .merge(clicks::router())
         .merge(postback_log::router())

@@ -5,7 +5,9 @@ use std::collections::HashSet;
 use axum::{extract::Path, http::StatusCode, response::Response};
 
 use super::{
-    conversions, go_to,
+    conversions,
+    deliveries::state_badge,
+    go_to,
     log::exchange,
     names::{self, Names},
     visit::{Posted, Visit},
@@ -147,7 +149,7 @@ fn owed_row(visit: &Visit, row: DeliveryRow) -> OwedRow {
         id: row.id,
         endpoint: row.postback.to_string(),
         told: Badge::of(row.status.as_str()),
-        state: Badge::of(row.state),
+        state: state_badge(row.state),
         attempts: u64::from(row.attempts.unsigned_abs()),
         at: row.due_at.or(row.settled_at).map(|at| Moment::to_the_second(at, visit.zone)),
         error: row.last_error.unwrap_or_default(),

@@ -7,6 +7,7 @@
 mod audit;
 mod conversion;
 mod conversions;
+mod deliveries;
 mod entrance;
 mod export;
 mod filter;
@@ -69,6 +70,7 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .route("/log/reprocess", post(reprocess::again).get(|| async { Redirect::to("/log") }))
         .route("/log/{id}", get(log::show))
         .route("/audit", get(audit::list))
+        .merge(delivery_routes())
         .route("/statistics", get(statistics::show))
         .route("/statistics.csv", get(statistics::export))
         .route("/settings/merchants/{id}/integration", get(integration::show))
@@ -86,6 +88,22 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed("GET or POST") })
         .layer(middleware::from_fn_with_state(Arc::clone(shared), show_problems))
         .merge(guest::router(shared))
+}
+
+fn delivery_routes() -> Router<Arc<Shared>> {
+    let to_list = || async { Redirect::to("/deliveries") };
+    let to_endpoints = || async { Redirect::to("/deliveries/endpoints") };
+    let one = |act: &str| format!("/deliveries/endpoints/{{id}}/{act}");
+    Router::new()
+        .route("/deliveries", get(deliveries::list))
+        .route("/deliveries/{id}", get(deliveries::show))
+        .route("/deliveries/{id}/resend", post(deliveries::resend::resend_one).get(to_list))
+        .route("/deliveries/resend", post(deliveries::resend::confirm).get(to_list))
+        .route("/deliveries/resend/now", post(deliveries::resend::resend).get(to_list))
+        .route("/deliveries/endpoints", get(deliveries::endpoints::list))
+        .route(&one("pause"), post(deliveries::endpoints::pause).get(to_endpoints))
+        .route(&one("resume"), post(deliveries::endpoints::resume).get(to_endpoints))
+        .route(&one("test"), post(deliveries::endpoints::test).get(to_endpoints))
 }
 
 /// Gives a request an id, and shows every problem that comes of it as a page.

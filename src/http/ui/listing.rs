@@ -74,6 +74,8 @@ pub(crate) struct Act {
     fields: Vec<(&'static str, String)>,
     confirm: String,
     style: &'static str,
+    about: String,
+    busy: &'static str,
 }
 
 impl HtmlSafe for Act {}
@@ -88,7 +90,21 @@ impl Act {
             fields: Vec::new(),
             confirm: String::new(),
             style: "",
+            about: String::new(),
+            busy: "",
         }
+    }
+
+    /// With the whole of what it does, for who does not see the row that it stands in.
+    #[must_use]
+    pub(crate) fn about(self, about: impl Into<String>) -> Self {
+        Self { about: about.into(), ..self }
+    }
+
+    /// With what its button says while the answer takes its time.
+    #[must_use]
+    pub(crate) fn busy(self, busy: &'static str) -> Self {
+        Self { busy, ..self }
     }
 
     /// With a value that nobody sees.

@@ -31,6 +31,10 @@ async fn populate(server: &Server) {
     }
     server.conv("nobody-s-click", "ftd 1 EUR").await.refused(404, "click_not_found", "click_id");
     let api = Api::new(server, "manager");
+    let address = "http://127.0.0.1:9/pb?c={conversion_id}";
+    let endpoint = json!({"id": "nowhere", "affiliate": "lotus", "url": address, "statuses": ["pending"]});
+    let created = api.post("/postbacks", &endpoint).await;
+    assert_eq!(created.status, 201, "no request ever goes to an address of this machine: {}", created.text);
     let listed = api.get("/conversions?limit=2").await.json;
     for (item, status) in listed["items"].as_array().unwrap().iter().zip(["approved", "rejected"]) {
         let address = format!("/conversions/{}/status", item["id"].as_str().unwrap());

@@ -15,6 +15,11 @@ const HOSTILE: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>
 /// A player who was brought, and everything that can happen to one; gives the click and a rejected conversion.
 async fn populate(server: &Server, note: &str) -> (String, String) {
     let told = percent_encoded(note);
+    let api = Api::new(server, "manager");
+    // No request ever goes to an address of this machine, so it fails, and its delivery waits.
+    let address = "http://127.0.0.1:9/pb?note={params__note}";
+    let endpoint = json!({"id": "lotus-all", "affiliate": "lotus", "url": address, "statuses": ["pending"]});
+    assert_eq!(api.post("/postbacks", &endpoint).await.status, 201);
     let address = format!("/click?offer=acme-offer&affiliate=lotus&sub1={told}&username={told}");
     let click = server.request("GET", &address, &[("accept", "application/json")], "").await.json;
     let click = click["click_id"].as_str().unwrap().to_owned();
@@ -24,7 +29,6 @@ async fn populate(server: &Server, note: &str) -> (String, String) {
     server.conv(&click, "rdep 7.50 EUR").await.ok(json!({}));
     server.conv(&click, &format!("{told} 1 EUR")).await;
     server.conv("nobody-s-click", "ftd 1 EUR").await;
-    let api = Api::new(server, "manager");
     let rejected = json!({"status": "rejected", "reason": note});
     assert_eq!(api.post(&format!("/conversions/{id}/status"), &rejected).await.status, 200);
     let waits = server.click().await;
@@ -45,8 +49,10 @@ async fn every_page_is_accessible_with_nothing_to_show_and_with_something() {
     let (click, id) = populate(&server, "a sample").await;
     let refused = server.conv("nobody-s-click", "ftd 1 EUR").await;
     let refused = format!("/log/{}", refused.json["request_id"].as_str().unwrap());
+    let delivery = Api::new(&server, "viewer").get("/deliveries").await.json["items"][0]["id"].clone();
+    let delivery = format!("/deliveries/{}", delivery.as_str().unwrap());
     let nobody = "/players?q=nobody".to_owned();
-    let more = [format!("/conversions/{id}"), format!("/players/{click}"), nobody, refused];
+    let more = [format!("/conversions/{id}"), format!("/players/{click}"), nobody, refused, delivery];
     for address in PAGES.into_iter().chain(more.iter().map(String::as_str)) {
         browser.open(address).await;
         browser.is_accessible().await;
@@ -70,6 +76,8 @@ async fn pages_that_tell_what_was_wrong_are_accessible_too() {
         ("/log?cursor=tampered", "cursor"),
         ("/log/01998000-0000-7000-8000-000000000000", "There is no request"),
         ("/audit?from=yesterday", "from"),
+        ("/deliveries?state=lost", "none of waiting"),
+        ("/deliveries/not-an-id", "not-an-id"),
     ] {
         browser.open(address).await;
         browser.sees(said).await;

@@ -2,6 +2,7 @@
 
 mod account;
 mod audit;
+mod deliveries;
 mod forms;
 mod integration;
 mod lists;
@@ -22,11 +23,13 @@ use crate::{
 };
 
 /// Every page that the navigation and the settings lead to.
-pub(crate) const PAGES: [&str; 7] = [
+pub(crate) const PAGES: [&str; 9] = [
     "/",
     "/conversions",
     "/players",
     "/log",
+    "/deliveries",
+    "/deliveries/endpoints",
     "/statistics",
     "/audit",
     "/settings/merchants/acme/integration",

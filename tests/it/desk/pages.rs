@@ -39,6 +39,7 @@ on_both_databases! {
             ("/conversions?staus=pending".to_owned(), 400), ("/conversions?merchant=A%20B".to_owned(), 400),
             ("/?amount_min=%FF".to_owned(), 400), ("/settings/merchants/nobody/integration".to_owned(), 404),
             ("/i/nothing".to_owned(), 404), ("/i/%FF".to_owned(), 404), (format!("{link}x"), 404),
+            ("/deliveries?state=lost".to_owned(), 400), (format!("/deliveries/{unknown}"), 404),
         ] {
             let page = desk.get(&address).await;
             is_a_page(&page, &address);
@@ -62,7 +63,7 @@ on_both_databases! {
         let mut shown = 0;
         let mut addresses = vec![format!("/conversions/{id}"), "/".to_owned()];
         for page in PAGES {
-            for name in ["text", "merchant", "cursor", "from", "group_by", "tz", "actor", "flash", "next"] {
+            for name in ["text", "merchant", "endpoint", "cursor", "from", "group_by", "tz", "actor", "flash", "next"] {
                 addresses.push(format!("{page}?{name}={hostile}"));
             }
         }

@@ -20,26 +20,26 @@ fn program(database: &Database) -> Program {
 }
 
 /// A server of the test world with these postback endpoints.
-fn serve(database: &Database, postbacks: &str) -> Server {
+pub(crate) fn serve(database: &Database, postbacks: &str) -> Server {
     let program = program(database);
     program.apply(&format!("{WORLD}\n{postbacks}")).ok();
     program.serve()
 }
 
 /// An endpoint of lotus at this receiver, which is told the status of every conversion; more keys may follow.
-fn postback(id: &str, receiver: &Receiver, more: &str) -> String {
+pub(crate) fn postback(id: &str, receiver: &Receiver, more: &str) -> String {
     endpoint(id, &receiver.url("/pb?s={status}&c={conversion_id}"), more)
 }
 
 /// An endpoint of lotus at this URL, which is told of every status, unless that is among the keys that follow.
-fn endpoint(id: &str, url: &str, more: &str) -> String {
+pub(crate) fn endpoint(id: &str, url: &str, more: &str) -> String {
     let statuses = "statuses = [\"pending\", \"approved\", \"rejected\"]";
     let statuses = if more.contains("statuses = [") { "" } else { statuses };
     format!("\n[[postback]]\nid = \"{id}\"\naffiliate = \"lotus\"\nurl = \"{url}\"\n{statuses}\n{more}\n")
 }
 
 /// Records so many first deposits, each of a player of its own, and returns the clicks.
-async fn deposits(server: &Server, count: usize) -> Vec<String> {
+pub(crate) async fn deposits(server: &Server, count: usize) -> Vec<String> {
     let mut clicks = Vec::new();
     for _ in 0..count {
         let click = server.click().await;
@@ -55,7 +55,7 @@ fn json(server: &Server, arguments: &[&str]) -> Value {
 }
 
 /// The deliveries, newest first.
-fn deliveries(server: &Server) -> Vec<Value> {
+pub(crate) fn deliveries(server: &Server) -> Vec<Value> {
     let list = json(server, &["deliveries", "list", "--limit", "1000"]);
     list.as_array().unwrap().clone()
 }
@@ -67,7 +67,7 @@ fn attempts(server: &Server, delivery: &Value) -> Vec<Value> {
 }
 
 /// Waits until so many deliveries are in this state.
-async fn settled(server: &Server, state: &str, count: i64) {
+pub(crate) async fn settled(server: &Server, state: &str, count: i64) {
     let what = format!("{count} deliveries that are {state}");
     let condition = format!("delivery WHERE state = '{state}'");
     eventually(&what, async || server.database().count(&condition).await == count).await;
