@@ -1,5 +1,7 @@
 //! The log of inbound postbacks: what merchants have sent, and what they were told.
 
+use std::collections::HashSet;
+
 use axum::{
     extract::{Path, RawQuery},
     http::StatusCode,
@@ -89,9 +91,11 @@ pub(super) async fn list(visit: Visit, RawQuery(query): RawQuery) -> Result<Resp
     } else {
         visit.shared.edge.storage.postback_log(&filter, after, PAGE_ROWS).await?
     };
+    let clicks = found.rows.iter().filter_map(|row| row.click.as_ref());
+    let known: HashSet<_> = visit.shared.edge.storage.clicks(clicks).await?.into_keys().collect();
     let shown = Log {
         page: given.on(visit.page("Log", Section::Log)),
-        rows: found.rows.iter().map(|row| list_row(&visit, &catalog, row)).collect(),
+        rows: found.rows.iter().map(|row| list_row(&visit, &catalog, &known, row)).collect(),
         pager: given.pager("/log", &filters, found.next.map(RequestId::uuid)),
         may_repeat: visit.may(Role::Manager),
         filters,
@@ -99,7 +103,7 @@ pub(super) async fn list(visit: Visit, RawQuery(query): RawQuery) -> Result<Resp
     Ok(html(given.status(), &shown))
 }
 
-fn list_row(visit: &Visit, catalog: &Catalog, row: &LogRow) -> Row {
+fn list_row(visit: &Visit, catalog: &Catalog, known: &HashSet<ClickId>, row: &LogRow) -> Row {
     Row {
         id: row.id,
         at: Moment::to_the_second(row.at, visit.zone),
@@ -108,6 +112,7 @@ fn list_row(visit: &Visit, catalog: &Catalog, row: &LogRow) -> Row {
         outcome: Badge::of(&row.outcome),
         status: row.status,
         goal: goal(&visit.shared, catalog, row),
+        is_known: row.click.as_ref().is_some_and(|click| known.contains(click)),
         click: row.click.as_ref().map(ToString::to_string),
         advice: advice(&row.outcome, &row.answer).unwrap_or_default(),
         settled_by: row.settled_by,

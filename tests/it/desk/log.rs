@@ -35,6 +35,7 @@ on_both_databases! {
         assert!(places.is_sorted(), "{page}");
         assert!(page.contains(&escaped(refused.json["detail"].as_str().unwrap())), "{page}");
         let text = read(&page);
+        assert!(page.contains(&format!("href=\"/players/{click}\"")), "{page}");
         assert!(text.contains("Acme Casino GET /track/conv nogoal"), "{text}");
         assert!(text.contains("unknown goal 400") && text.contains("recorded 200"), "{text}");
         assert!(text.contains("unknown GET /track/conv"), "nobody knows whose it was: {text}");
