@@ -53,8 +53,16 @@ const OTHERS: [(&str, &str); 3] =
     [("endpoint", "Address"), ("click_id", "Click"), ("conversion", "Conversion")];
 
 /// What a query asks of the log.
-pub(super) fn wanted(query: &str, visit: &Visit) -> (LogFilter, Given) {
-    Given::read(query, visit.zone, log_filter)
+pub(super) async fn wanted(query: &str, visit: &Visit) -> Result<(LogFilter, Given), Problem> {
+    let (mut filter, given) = Given::read(query, visit.zone, log_filter);
+    let click = filter.text.as_deref().and_then(|text| ClickId::parse(text).ok());
+    if let (Some(click), None) = (click, &filter.click) {
+        // A click can be looked up, however long ago it was; any other text is looked for row by row.
+        if visit.shared.edge.storage.clicks([&click]).await?.contains_key(&click) {
+            filter = LogFilter { click: Some(click), text: None, ..filter };
+        }
+    }
+    Ok((filter, given))
 }
 
 fn form(given: &Given, catalog: &Catalog) -> Filters {
@@ -82,7 +90,7 @@ fn form(given: &Given, catalog: &Catalog) -> Filters {
 
 /// `GET /log`
 pub(super) async fn list(visit: Visit, RawQuery(query): RawQuery) -> Result<Response, Problem> {
-    let (filter, given) = wanted(query.as_deref().unwrap_or_default(), &visit);
+    let (filter, given) = wanted(query.as_deref().unwrap_or_default(), &visit).await?;
     let catalog = visit.shared.edge.catalog.borrow().clone();
     let filters = form(&given, &catalog);
     let after = given.after.map(RequestId::new);
