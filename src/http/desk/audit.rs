@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// What entries are about: how their actions begin, and what that is for people.
-const KINDS: [(&str, &str); 15] = [
+const KINDS: [(&str, &str); 16] = [
     ("conversion.", "Decisions"),
     ("postback.reprocess", "Postbacks processed again"),
     ("delivery.", "Deliveries"),
@@ -35,6 +35,7 @@ const KINDS: [(&str, &str); 15] = [
     ("postback.", "Outgoing postbacks"),
     ("pixel.", "Pixels"),
     ("dialect.", "Dialects"),
+    ("currency.", "Currencies"),
     ("user.", "Users"),
     ("api-key.", "API keys"),
 ];

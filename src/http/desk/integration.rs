@@ -92,6 +92,7 @@ fn call(row: &LogRow, guide: &Guide, shared: &Shared, moment: impl Fn(Timestamp)
         status: row.status,
         goal: log::goal(shared, &guide.catalog, row),
         click: row.click.as_ref().map(ToString::to_string),
+        is_known: false,
         advice: advice(&row.outcome, &row.answer).unwrap_or_default(),
         settled_by: row.settled_by,
         repeats: row.repeats,

@@ -1,5 +1,7 @@
 //! The log of inbound postbacks: what merchants have sent, and what they were told.
 
+use std::collections::HashSet;
+
 use axum::{
     extract::{Path, RawQuery},
     http::StatusCode,
@@ -51,8 +53,16 @@ const OTHERS: [(&str, &str); 3] =
     [("endpoint", "Address"), ("click_id", "Click"), ("conversion", "Conversion")];
 
 /// What a query asks of the log.
-pub(super) fn wanted(query: &str, visit: &Visit) -> (LogFilter, Given) {
-    Given::read(query, visit.zone, log_filter)
+pub(super) async fn wanted(query: &str, visit: &Visit) -> Result<(LogFilter, Given), Problem> {
+    let (mut filter, given) = Given::read(query, visit.zone, log_filter);
+    let click = filter.text.as_deref().and_then(|text| ClickId::parse(text).ok());
+    if let (Some(click), None) = (click, &filter.click) {
+        // A click can be looked up, however long ago it was; any other text is looked for row by row.
+        if visit.shared.edge.storage.clicks([&click]).await?.contains_key(&click) {
+            filter = LogFilter { click: Some(click), text: None, ..filter };
+        }
+    }
+    Ok((filter, given))
 }
 
 fn form(given: &Given, catalog: &Catalog) -> Filters {
@@ -80,7 +90,7 @@ fn form(given: &Given, catalog: &Catalog) -> Filters {
 
 /// `GET /log`
 pub(super) async fn list(visit: Visit, RawQuery(query): RawQuery) -> Result<Response, Problem> {
-    let (filter, given) = wanted(query.as_deref().unwrap_or_default(), &visit);
+    let (filter, given) = wanted(query.as_deref().unwrap_or_default(), &visit).await?;
     let catalog = visit.shared.edge.catalog.borrow().clone();
     let filters = form(&given, &catalog);
     let after = given.after.map(RequestId::new);
@@ -89,9 +99,11 @@ pub(super) async fn list(visit: Visit, RawQuery(query): RawQuery) -> Result<Resp
     } else {
         visit.shared.edge.storage.postback_log(&filter, after, PAGE_ROWS).await?
     };
+    let clicks = found.rows.iter().filter_map(|row| row.click.as_ref());
+    let known: HashSet<_> = visit.shared.edge.storage.clicks(clicks).await?.into_keys().collect();
     let shown = Log {
         page: given.on(visit.page("Log", Section::Log)),
-        rows: found.rows.iter().map(|row| list_row(&visit, &catalog, row)).collect(),
+        rows: found.rows.iter().map(|row| list_row(&visit, &catalog, &known, row)).collect(),
         pager: given.pager("/log", &filters, found.next.map(RequestId::uuid)),
         may_repeat: visit.may(Role::Manager),
         filters,
@@ -99,7 +111,7 @@ pub(super) async fn list(visit: Visit, RawQuery(query): RawQuery) -> Result<Resp
     Ok(html(given.status(), &shown))
 }
 
-fn list_row(visit: &Visit, catalog: &Catalog, row: &LogRow) -> Row {
+fn list_row(visit: &Visit, catalog: &Catalog, known: &HashSet<ClickId>, row: &LogRow) -> Row {
     Row {
         id: row.id,
         at: Moment::to_the_second(row.at, visit.zone),
@@ -108,6 +120,7 @@ fn list_row(visit: &Visit, catalog: &Catalog, row: &LogRow) -> Row {
         outcome: Badge::of(&row.outcome),
         status: row.status,
         goal: goal(&visit.shared, catalog, row),
+        is_known: row.click.as_ref().is_some_and(|click| known.contains(click)),
         click: row.click.as_ref().map(ToString::to_string),
         advice: advice(&row.outcome, &row.answer).unwrap_or_default(),
         settled_by: row.settled_by,

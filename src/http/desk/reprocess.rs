@@ -44,7 +44,7 @@ pub(super) async fn again(Posted { visit, fields }: Posted) -> Result<Response, 
     let is_sure = fields.get("sure") == "1";
     // Only as far as the bar on the page: nothing depends on it.
     let expected = fields.get("expected").parse().ok();
-    let mut work = Repeating::new(visit, selection, is_sure, expected)?;
+    let mut work = Repeating::new(visit, selection, is_sure, expected).await?;
     if work.selection.matching.is_some() {
         return Ok(streamed(work));
     }
@@ -88,7 +88,7 @@ struct Repeating {
 }
 
 impl Repeating {
-    fn new(
+    async fn new(
         visit: Visit,
         selection: Selection,
         is_sure: bool,
@@ -96,7 +96,7 @@ impl Repeating {
     ) -> Result<Self, Problem> {
         let source = match &selection.matching {
             Some((query, until)) => {
-                let (filter, given) = log::wanted(query, &visit);
+                let (filter, given) = log::wanted(query, &visit).await?;
                 if let Some(fault) = given.fault {
                     return Err(fault);
                 }

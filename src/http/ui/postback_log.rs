@@ -30,6 +30,8 @@ pub(crate) struct LogRow {
     pub(crate) goal: String,
     /// The click that it named.
     pub(crate) click: Option<String>,
+    /// Whether there is such a click.
+    pub(crate) is_known: bool,
     /// For a refused one, what the merchant must change.
     pub(crate) advice: String,
     /// The repetition by which it came to its conversion after all.
@@ -228,7 +230,8 @@ pub(in crate::http::ui) mod tests {
                 outcome: Badge::of(&say.text(outcome)),
                 status,
                 goal: say.text("ftd"),
-                click: (at % 5 != 3).then(|| say.text("01a1f90e-bdd0-7f9a-925e-eafa6b557aea")),
+                click: (at % 5 != 3).then(|| "01a1f90e-bdd0-7f9a-925e-eafa6b557aea".to_owned()),
+                is_known: outcome != "click_not_found",
                 advice: if advice.is_empty() { String::new() } else { say.text(advice) },
                 settled_by: (at % 18 == 2).then(|| id(0)),
                 repeats: (at % 18 == 3).then(|| id(0)),

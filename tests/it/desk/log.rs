@@ -15,6 +15,15 @@ pub(super) fn request_id(answer: &Answer) -> String {
     answer.json["request_id"].as_str().expect(&answer.text).to_owned()
 }
 
+/// Creates clicks with these ids, on their way to acme.
+pub(super) async fn import(server: &Server, clicks: &[&str]) {
+    let api = Api::new(server, "manager");
+    for click in clicks {
+        let click = json!({"id": click, "offer": "acme-offer", "affiliate": "lotus"});
+        assert_eq!(api.post("/clicks", &click).await.status, 201);
+    }
+}
+
 /// A sentence as pages write it.
 pub(super) fn escaped(text: &str) -> String {
     let text = text.replace('&', "&#38;").replace('<', "&#60;").replace('>', "&#62;");
@@ -35,6 +44,7 @@ on_both_databases! {
         assert!(places.is_sorted(), "{page}");
         assert!(page.contains(&escaped(refused.json["detail"].as_str().unwrap())), "{page}");
         let text = read(&page);
+        assert!(page.contains(&format!("href=\"/players/{click}\"")), "{page}");
         assert!(text.contains("Acme Casino GET /track/conv nogoal"), "{text}");
         assert!(text.contains("unknown goal 400") && text.contains("recorded 200"), "{text}");
         assert!(text.contains("unknown GET /track/conv"), "nobody knows whose it was: {text}");
@@ -69,6 +79,14 @@ on_both_databases! {
                 assert_eq!(is_there, found.contains(&id), "{query} {id}: {page}");
             }
             assert!(page.contains("Conditions in force"), "{query}: {page}");
+        }
+        import(&server, &["player-1", "player-10"]).await;
+        let one = server.conv("player-1", "ftd 1 EUR").await;
+        let ten = server.conv("player-10", "ftd 1 EUR").await;
+        for (text, found) in [("player-1", &[&one][..]), ("PLAYER-1", &[&one, &ten]), ("player-10", &[&ten])] {
+            let page = desk.page(&format!("/log?text={text}")).await;
+            assert_eq!(page.matches("data-label=\"Arrived\"").count(), found.len(), "{text}: {page}");
+            assert!(found.iter().all(|answer| page.contains(&request_id(answer))), "{text}: {page}");
         }
         let chips = read(&desk.page("/log?merchant=acme&outcome=unknown_goal&click_id=c1").await);
         assert!(chips.contains("Merchant: Acme Casino") && chips.contains("Outcome: unknown goal"), "{chips}");
@@ -158,8 +176,8 @@ on_both_databases! {
 
     async fn what_was_processed_again_says_so(server: Server) {
         let refused = request_id(&server.conv("old-1", "ftd 100 EUR").await);
+        import(&server, &["old-1"]).await;
         let api = Api::new(&server, "manager");
-        api.post("/clicks", &json!({"id": "old-1", "offer": "acme-offer", "affiliate": "lotus"})).await;
         let again = api.post(&format!("/postback-log/{refused}/reprocess"), &json!({})).await.json;
         let again = again["log_id"].as_str().unwrap();
         let desk = Desk::new(&server, "olga", "manager").await;

@@ -1,14 +1,14 @@
 //! Processing refused requests again: first what would happen, then the thing itself.
 
-use serde_json::json;
+use futures::future::join_all;
 
 use super::{
     Desk, between,
-    log::{escaped, request_id},
+    log::{escaped, import, request_id},
     read,
 };
 use crate::{
-    api::{Api, with_goal},
+    api::with_goal,
     support::{Server, on_both_databases},
 };
 
@@ -35,14 +35,6 @@ async fn early(server: &Server, clicks: &[&str]) -> Vec<String> {
     ids
 }
 
-async fn import(server: &Server, clicks: &[&str]) {
-    let api = Api::new(server, "manager");
-    for click in clicks {
-        let click = json!({"id": click, "offer": "acme-offer", "affiliate": "lotus"});
-        assert_eq!(api.post("/clicks", &click).await.status, 201);
-    }
-}
-
 on_both_databases! {
     async fn one_is_tried_before_it_is_processed_again(server: Server) {
         let click = server.click().await;
@@ -60,7 +52,8 @@ on_both_databases! {
         server.program.apply(&with_goal("vip")).ok();
         let would = desk.post("/log/reprocess", &one).await;
         let text = read(&would.text);
-        assert!(text.contains("Nothing has been recorded.") && text.contains("recorded 1"), "{text}");
+        assert!(text.contains("1 of 1 would go through. Nothing has been recorded."), "{text}");
+        assert!(text.contains("recorded 1"), "{text}");
         assert!(text.contains("A new conversion: vip of 7.00 EUR, approved."), "{text}");
         assert_eq!(recorded(&server).await, [0, 1, 0], "a dry run changes nothing");
         assert_eq!(between(&would.text, "name=\"ids\" value=\"", "\""), id);
@@ -68,7 +61,8 @@ on_both_databases! {
         let sure = [("ids", id.as_str()), ("sure", "1"), ("expected", "1")];
         let done = desk.post("/log/reprocess", &sure).await;
         let text = read(&done.text);
-        assert!(text.contains("1 postback processed again") && text.contains("recorded 1"), "{text}");
+        assert!(text.contains("1 postback processed again 1 of 1 went through."), "{text}");
+        assert!(text.contains("recorded 1"), "{text}");
         assert!(text.contains("A new conversion: vip of 7.00 EUR, approved. Open it"), "{text}");
         assert_eq!(recorded(&server).await, [1, 2, 1]);
         let conversion = between(&done.text, "href=\"/conversions/", "\"");
@@ -130,13 +124,35 @@ on_both_databases! {
         let done = desk.post("/log/reprocess", &sure).await;
         let text = read(&done.text);
         assert!(text.contains("0 of 4") && text.contains("4 of 4"), "{text}");
-        assert!(text.contains("4 postbacks processed again") && text.contains("recorded 3"), "{text}");
+        assert!(text.contains("4 postbacks processed again 3 of 4 went through."), "{text}");
+        assert!(text.contains("recorded 3"), "{text}");
         assert!(done.text.trim_end().ends_with("</html>"), "{}", done.text);
         assert_eq!(recorded(&server).await, [4, 11, 4]);
         let open = desk.page("/log?open=1").await;
         assert!(open.contains(&late[0]) && open.contains(&ids[3]) && !open.contains(&ids[0]), "{open}");
         let none = desk.post("/log/reprocess", &[("scope", "matching"), ("filter", "outcome=recorded")]).await;
         assert!(read(&none.text).contains("Nothing to process again"), "{}", none.text);
+    }
+
+    async fn long_work_goes_in_steps_that_tell_how_far_they_have_come(server: Server) {
+        for chunk in (0..1_100).collect::<Vec<_>>().chunks(50) {
+            let words = chunk.iter().map(|number| format!("fee 1 EUR transaction_id=F-{number}"));
+            join_all(words.map(async |words| server.conv("old-1", &words).await)).await;
+        }
+        import(&server, &["old-1"]).await;
+        let desk = Desk::new(&server, "olga", "manager").await;
+        let all = [("scope", "matching"), ("filter", "text=old-1")];
+        let would = desk.post("/log/reprocess", &all).await;
+        let text = read(&would.text);
+        assert!(text.contains("500 so far") && text.contains("1 000 so far 1 100 so far"), "{text}");
+        assert!(text.contains("1 100 of 1 100 would go through") && text.contains("And 1 050 more."), "{text}");
+        assert_eq!(recorded(&server).await, [0, 1_100, 0]);
+        let until = between(&would.text, "name=\"until\" value=\"", "\"").to_owned();
+        let sure = [("filter", "text=old-1"), ("until", &until), ("expected", "1100"), ("sure", "1")];
+        let text = read(&desk.post("/log/reprocess", &sure).await.text);
+        assert!(text.contains("500 of 1 100") && text.contains("1 000 of 1 100 1 100 of 1 100"), "{text}");
+        assert!(text.contains("1 100 postbacks processed again"), "{text}");
+        assert_eq!(recorded(&server).await, [1_100, 2_200, 1_100]);
     }
 
     async fn what_can_not_be_processed_again_is_told(server: Server) {
