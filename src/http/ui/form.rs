@@ -3,7 +3,10 @@
 use askama::{Template, filters::HtmlSafe};
 use url::form_urlencoded;
 
-use super::layout::Page;
+use super::{
+    layout::Page,
+    listing::{Cell, Facts},
+};
 
 /// One of the values that a field offers.
 #[derive(Clone, Debug)]
@@ -225,6 +228,21 @@ impl Field {
         }
     }
 
+    /// What it holds, where it is only looked at.
+    fn fact(&self) -> Cell {
+        match &self.kind {
+            Kind::Switch => Cell::text(if self.value.is_empty() { "no" } else { "yes" }),
+            Kind::Checks(choices) => {
+                let chosen = choices.iter().filter(|choice| self.holds(choice));
+                Cell::text(chosen.map(|choice| choice.label.as_str()).collect::<Vec<_>>().join(", "))
+            }
+            Kind::Area if !self.value.is_empty() => {
+                Cell::Lines(self.value.lines().map(str::to_owned).collect())
+            }
+            _ => Cell::text(self.told()),
+        }
+    }
+
     /// What it holds, as people read it.
     fn told(&self) -> &str {
         self.choices().iter().find(|choice| self.holds(choice)).map_or(&self.value, |choice| &choice.label)
@@ -332,6 +350,18 @@ impl Form {
     #[must_use]
     pub(crate) fn cancel(self, address: impl Into<String>) -> Self {
         Self { cancel: Some(address.into()), ..self }
+    }
+
+    /// Whether it changes nothing.
+    pub(crate) fn only_asks(&self) -> bool {
+        self.by_get
+    }
+
+    /// What it holds, for who may only look; without secrets.
+    pub(crate) fn facts(&self) -> Facts {
+        let fields = self.groups.iter().flat_map(|group| &group.fields);
+        let open = fields.filter(|field| field.input_type() != "password");
+        open.fold(Facts::default(), |facts, field| facts.fact(field.label.clone(), field.fact()))
     }
 
     /// Everything that was wrong.

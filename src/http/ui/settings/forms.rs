@@ -12,6 +12,14 @@ use super::{
 struct Fields<'a>(&'a Values);
 
 impl Fields<'_> {
+    /// A form, with what was wrong with the whole of it and the version that it is about.
+    fn form(&self, page: &Page, action: &str, submit: impl Into<String>) -> Form {
+        let mut form = Form::new(page, action, submit);
+        form.error.clone_from(&self.0.refused);
+        form.hidden.extend(self.0.version.iter().map(|version| ("version", version.clone())));
+        form
+    }
+
     fn fill(&self, name: &str, field: impl FnOnce(&str) -> Field) -> Field {
         field(name).value(self.0.get(name)).error(self.0.error(name))
     }
@@ -93,7 +101,7 @@ pub(crate) fn merchant(page: &Page, action: &str, values: &Values, is_new: bool)
         f.switch("require_signature", "Its postbacks must be signed"),
         f.secret("signing_secret", "Signing secret").hint("Left empty, it stays as it is."),
     ];
-    Form::new(page, action, submit(is_new, "merchant"))
+    f.form(page, action, submit(is_new, "merchant"))
         .group(Group::new("", who))
         .group(Group::new("Deal", deal))
         .group(Group::new("Rules", rules))
@@ -119,7 +127,7 @@ pub(crate) fn goal(page: &Page, action: &str, cancel: &str, values: &Values, is_
         f.switch("show_sum", "Its sum is a column of the statistics"),
         f.switch("show_count", "Its count is a column of the statistics"),
     ]);
-    Form::new(page, action, submit(is_new, "goal")).group(Group::new("", fields)).cancel(cancel)
+    f.form(page, action, submit(is_new, "goal")).group(Group::new("", fields)).cancel(cancel)
 }
 
 /// A token to be issued: `label`, `overlap` (hours that the others keep working).
@@ -132,7 +140,7 @@ pub(crate) fn token(page: &Page, action: &str, values: &Values) -> Form {
             .placeholder("Never by themselves")
             .hint("Time for the merchant to change over."),
     ];
-    Form::new(page, action, "Issue a token").group(Group::new("", fields))
+    f.form(page, action, "Issue a token").group(Group::new("", fields))
 }
 
 /// An offer: `id` (when new), `merchant`, `name`, `landing_url`, `active`, `goals_enabled`.
@@ -156,7 +164,7 @@ pub(crate) fn offer(
         f.switch("active", "Active: its links work"),
         f.switch("goals_enabled", "Postback endpoints are told of the goal that they ask for only"),
     ]);
-    Form::new(page, action, submit(is_new, "offer")).group(Group::new("", fields)).cancel("/settings/offers")
+    f.form(page, action, submit(is_new, "offer")).group(Group::new("", fields)).cancel("/settings/offers")
 }
 
 /// The link of an offer: `affiliate`, `sub1`, `sub2`, `cl_id`; by `GET`, so that it can be kept.
@@ -170,7 +178,7 @@ pub(crate) fn link_builder(page: &Page, action: &str, values: &Values, affiliate
         f.text("sub1", "sub1"),
         f.text("sub2", "sub2"),
     ];
-    Form::new(page, action, "Make the link").group(Group::new("", fields).of_form("link")).by_get()
+    f.form(page, action, "Make the link").group(Group::new("", fields).of_form("link")).by_get()
 }
 
 /// An affiliate: `id` (when new), `name`.
@@ -178,7 +186,7 @@ pub(crate) fn affiliate(page: &Page, action: &str, values: &Values, is_new: bool
     let f = Fields(values);
     let mut fields = f.id(is_new);
     fields.push(f.text("name", "Name").required());
-    Form::new(page, action, submit(is_new, "affiliate"))
+    f.form(page, action, submit(is_new, "affiliate"))
         .group(Group::new("", fields))
         .cancel("/settings/affiliates")
 }
@@ -232,7 +240,8 @@ pub(crate) fn endpoint(
         f.text("success_statuses", "HTTP statuses that mean success").placeholder("200-299"),
         f.text("body_contains", "What the body of the answer must contain"),
     ];
-    let mut form = Form::new(page, action, submit(is_new, "endpoint"))
+    let mut form = f
+        .form(page, action, submit(is_new, "endpoint"))
         .group(Group::new("Who is told of what", whom))
         .group(Group::new("How", how))
         .group(Group::new("What it proves itself with", proof))
@@ -263,7 +272,7 @@ pub(crate) fn user(page: &Page, action: &str, values: &Values, is_new: bool) -> 
         fields.push(f.secret("password", "First password").hint(hint).required());
     }
     fields.push(f.select("role", "Role", roles()).required());
-    Form::new(page, action, submit(is_new, "user")).group(Group::new("", fields)).cancel("/settings/users")
+    f.form(page, action, submit(is_new, "user")).group(Group::new("", fields)).cancel("/settings/users")
 }
 
 /// A new password: `current` (one's own), `password`, `again`. It ends every session.
@@ -275,7 +284,7 @@ pub(crate) fn new_password(page: &Page, action: &str, values: &Values, is_own: b
     }
     fields.push(f.secret("password", "The new password").required());
     fields.push(f.secret("again", "The new password again").required());
-    Form::new(page, action, "Change the password").group(Group::new("", fields).of_form("pw"))
+    f.form(page, action, "Change the password").group(Group::new("", fields).of_form("pw"))
 }
 
 /// An API key: `name`, `role`.
@@ -285,5 +294,5 @@ pub(crate) fn api_key(page: &Page, action: &str, values: &Values) -> Form {
         f.text("name", "Name").hint("What uses it.").required(),
         f.select("role", "Role", roles()).required(),
     ];
-    Form::new(page, action, "Create a key").group(Group::new("", fields))
+    f.form(page, action, "Create a key").group(Group::new("", fields))
 }

@@ -19,6 +19,8 @@ use super::{
 pub(crate) struct Values {
     values: BTreeMap<String, String>,
     errors: BTreeMap<String, String>,
+    refused: String,
+    version: Option<String>,
 }
 
 impl Values {
@@ -34,6 +36,18 @@ impl Values {
     pub(crate) fn wrong(mut self, name: &str, error: impl Into<String>) -> Self {
         self.errors.insert(name.to_owned(), error.into());
         self
+    }
+
+    /// With what is wrong with all of it.
+    #[must_use]
+    pub(crate) fn refused(self, error: impl Into<String>) -> Self {
+        Self { refused: error.into(), ..self }
+    }
+
+    /// Of something that is there, in this version: what was made of another is refused.
+    #[must_use]
+    pub(crate) fn of_version(self, version: impl Into<String>) -> Self {
+        Self { version: Some(version.into()), ..self }
     }
 
     fn get(&self, name: &str) -> &str {
