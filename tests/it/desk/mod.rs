@@ -10,6 +10,7 @@ mod pages;
 mod reprocess;
 mod review;
 mod sessions;
+mod settings;
 mod statistics;
 
 use std::cell::RefCell;
@@ -22,13 +23,25 @@ use crate::{
 };
 
 /// Every page that the navigation and the settings lead to.
-pub(crate) const PAGES: [&str; 7] = [
+pub(crate) const PAGES: [&str; 19] = [
     "/",
     "/conversions",
     "/players",
     "/log",
     "/statistics",
     "/audit",
+    "/settings",
+    "/settings/merchants",
+    "/settings/merchants/new",
+    "/settings/merchants/acme",
+    "/settings/merchants/acme/goals/new",
+    "/settings/merchants/acme/goals/kyc",
+    "/settings/offers",
+    "/settings/offers/new",
+    "/settings/offers/acme-offer",
+    "/settings/affiliates",
+    "/settings/affiliates/new",
+    "/settings/affiliates/lotus",
     "/settings/merchants/acme/integration",
 ];
 

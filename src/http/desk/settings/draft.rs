@@ -17,9 +17,15 @@ pub(super) enum Shape {
     /// Texts with commas, spaces or line ends between them; shown with this between.
     List(&'static str),
     /// Those that are ticked.
+    #[cfg_attr(not(test), expect(dead_code, reason = "postback endpoints have such a key"))]
     Ticked,
+    /// Those of these that are ticked; others stay as they are.
+    TickedOf(&'static [&'static str]),
     /// Names and texts: `name = text`, one a line.
+    #[cfg_attr(not(test), expect(dead_code, reason = "postback endpoints have such keys"))]
     Pairs,
+    /// What goals pay: `goal = amount currency`, one a line.
+    Payouts,
     /// A secret, which is never shown. Left empty, it stays as it is.
     Secret,
 }
@@ -48,6 +54,16 @@ impl Key {
             (Shape::Secret, _) => String::new(),
             (Shape::Switch, value) => value.as_bool().filter(|on| *on).map_or("", |_| "1").to_owned(),
             (Shape::List(between), Value::Array(items)) => texts(items).join(between),
+            (Shape::TickedOf(known), Value::Array(items)) => {
+                let ticked = texts(items).into_iter().filter(|item| known.contains(&item.as_str()));
+                ticked.collect::<Vec<_>>().join(" ")
+            }
+            (Shape::Payouts, Value::Array(rules)) => {
+                let rule = |rule: &Table| {
+                    format!("{} = {} {}", text(rule, "goal"), text(rule, "amount"), text(rule, "currency"))
+                };
+                rules.iter().filter_map(Value::as_table).map(rule).collect::<Vec<_>>().join("\n")
+            }
             (_, Value::Array(items)) => texts(items).join(" "),
             (_, Value::Table(pairs)) => {
                 let line = |(name, value): (&String, &Value)| format!("{name} = {}", plain(value));
@@ -60,7 +76,7 @@ impl Key {
     /// What was sent of it.
     fn sent(self, fields: &Fields) -> String {
         match self.shape {
-            Shape::Ticked => fields.all(self.field).collect::<Vec<_>>().join(" "),
+            Shape::Ticked | Shape::TickedOf(_) => fields.all(self.field).collect::<Vec<_>>().join(" "),
             Shape::Secret => fields.get(self.field).to_owned(),
             _ => fields.get(self.field).replace("\r\n", "\n").trim().to_owned(),
         }
@@ -78,6 +94,14 @@ impl Key {
         let value = match self.shape {
             Shape::Switch => Some(Value::from(!sent.is_empty())),
             Shape::Ticked => Some(listed(sent)),
+            Shape::TickedOf(known) => {
+                let stored =
+                    find(description, self.path).and_then(Value::as_array).cloned().unwrap_or_default();
+                let others =
+                    stored.into_iter().filter(|item| !known.contains(&item.as_str().unwrap_or_default()));
+                let ticked = sent.split_whitespace().map(Value::from);
+                Some(Value::Array(others.chain(ticked).collect()))
+            }
             _ if sent.is_empty() => None,
             Shape::Text | Shape::Secret => Some(Value::from(sent)),
             Shape::Number => {
@@ -85,6 +109,7 @@ impl Key {
             }
             Shape::List(_) => Some(listed(sent)),
             Shape::Pairs => Some(pairs(sent)?.into()),
+            Shape::Payouts => Some(payouts(sent)?),
         };
         match value {
             Some(value) => put(description, self.path, value),
@@ -187,6 +212,26 @@ fn pairs(text: &str) -> Result<Table, String> {
     Ok(pairs)
 }
 
+fn payouts(text: &str) -> Result<Value, String> {
+    let rule = |line: &str| {
+        let (goal, payout) = line.split_once('=')?;
+        let (amount, currency) = payout.trim().split_once(char::is_whitespace)?;
+        let members = [("goal", goal), ("amount", amount), ("currency", currency)];
+        Some(
+            members
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value.trim().into()))
+                .collect::<Table>(),
+        )
+    };
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let wrong =
+        |line| format!("Write goal = amount currency, as in ftd = 40.00 EUR; this line is not so: {line}");
+    let rules: Result<Vec<_>, _> =
+        lines.map(|line| rule(line).map(Value::Table).ok_or_else(|| wrong(line))).collect();
+    rules.map(Value::Array)
+}
+
 fn put(description: &mut Table, path: &str, value: Value) {
     let Some((outer, rest)) = path.split_once('.') else {
         description.insert(path.to_owned(), value);
@@ -225,6 +270,22 @@ mod tests {
         Key { field: "password", path: "basic_auth.password", shape: Shape::Secret },
     ];
 
+    #[test]
+    fn payouts_are_lines() {
+        let keys =
+            [key("payout", Shape::Payouts), key("statuses", Shape::TickedOf(&["approved", "rejected"]))];
+        let mut description = toml_of(r#"{"statuses":["pending","approved"]}"#);
+        let form = "payout=ftd+%3D+40.00++EUR%0D%0A+kyc%3D5+USD&statuses=rejected";
+        assert_eq!(lay(&keys, &Fields::parse(form).unwrap(), &mut description), []);
+        let expected = r#"{"statuses":["pending","rejected"],"payout":[{"goal":"ftd","amount":"40.00","currency":"EUR"},
+            {"goal":"kyc","amount":"5","currency":"USD"}]}"#;
+        assert_eq!(description, toml_of(expected));
+        assert_eq!(keys[0].shown(&description), "ftd = 40.00 EUR\nkyc = 5 USD");
+        assert_eq!(keys[1].shown(&description), "rejected");
+        let wrong = lay(&keys, &Fields::parse("payout=ftd+40").unwrap(), &mut Table::new());
+        assert_eq!(wrong.len(), 1);
+    }
+
     const STORED: &str = r#"{"id":"a","name":"Acme","active":true,"currencies":["EUR","USD"],"statuses":["approved"],
         "params":{"b":" two ","a":"1"},"signing_secret":{"keep":true},"spot":"kept","account":7}"#;
 
@@ -250,7 +311,8 @@ mod tests {
     #[test]
     fn what_was_sent_is_laid_over_what_is_stored() {
         let laid = laid(
-            "name=+New+&currencies=&statuses=pending&statuses=rejected&params=c+%3D+x%3Dy&signing_secret=+s+&password=p",
+            "name=+New+&currencies=&statuses=pending&statuses=rejected&params=c+%3D+x%3Dy&signing_secret=+s+\
+             &password=p",
         );
         let expected = r#"{"id":"a","name":"New","active":false,"statuses":["pending","rejected"],
             "params":{"c":"x=y"},"signing_secret":" s ","spot":"kept","account":7,"basic_auth":{"password":"p"}}"#;

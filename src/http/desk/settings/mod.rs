@@ -1,7 +1,12 @@
 //! The settings: what `countersign apply` manages, by forms. A form is read into the JSON object that the API takes, so
 //! that both obey the rules of the configuration file.
 
+mod affiliates;
 mod draft;
+mod goals;
+mod merchants;
+mod offers;
+mod tokens;
 
 use std::sync::Arc;
 
@@ -24,6 +29,7 @@ use crate::{
             layout::{Flash, Page, Section},
             settings::{Values, lists},
             sheet::Sheet,
+            view::Badge,
         },
     },
     storage::{Setting, Which},
@@ -31,7 +37,13 @@ use crate::{
 
 /// All addresses of the settings.
 pub(super) fn router() -> Router<Arc<Shared>> {
-    Router::new().route("/settings", get(index))
+    Router::new()
+        .route("/settings", get(index))
+        .merge(merchants::router())
+        .merge(goals::router())
+        .merge(tokens::router())
+        .merge(offers::router())
+        .merge(affiliates::router())
 }
 
 /// `GET /settings`
@@ -244,6 +256,11 @@ fn page(visit: &Visit, title: impl Into<String>, query: &mut Query) -> Result<Pa
 /// Leads on to what was saved.
 fn saved_at(address: &str) -> Response {
     super::go_to(&format!("{address}?saved=1"))
+}
+
+/// Whether something is active, as a mark.
+fn state(is_active: bool) -> Badge {
+    Badge::of(if is_active { "active" } else { "inactive" })
 }
 
 /// A page of the settings as its visitor may use it: whoever may not change anything sees it without forms.
