@@ -226,7 +226,7 @@ pub(crate) fn offer(
         f.select("merchant", "Merchant", merchants).required(),
         f.area("landing_url", "Landing URL")
             .placeholder("https://acme.example/?cid={click_id}")
-            .hint("Where players are sent. {click_id} must be in it, so that the merchant can report them; {offer}, \
+            .hint("Where players are sent. Put {click_id} in it, so that the merchant can report them; {offer}, \
                    {affiliate}, {merchant} and any parameter of the click, as {sub1}, can be.")
             .required(),
         f.switch("active", "Active: its links work"),
