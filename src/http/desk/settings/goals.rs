@@ -155,9 +155,8 @@ async fn change(
     Posted { visit, fields }: Posted,
 ) -> Result<Response, Problem> {
     let merchant = known_merchant(&visit.shared, &id).await?;
-    let Refused { status, values } = match KIND.change(&visit, Some(&merchant), &alias, &fields).await? {
-        Ok(_) => return Ok(saved_at(&merchant_address(&merchant))),
-        Err(refused) => refused,
+    let Err(Refused { status, values }) = KIND.change(&visit, Some(&merchant), &alias, &fields).await? else {
+        return Ok(saved_at(&merchant_address(&merchant)));
     };
     let setting = find(&visit.shared, KIND.kind, &goal_id(&merchant, &alias)).await?;
     let page = visit.page(text(&table_of(&setting), "name"), Section::Settings);

@@ -129,9 +129,8 @@ async fn one(visit: Visit, Path(id): Path<String>, mut query: Query) -> Result<R
 }
 
 async fn change(Path(id): Path<String>, Posted { visit, fields }: Posted) -> Result<Response, Problem> {
-    let Refused { status, values } = match KIND.change(&visit, None, &id, &fields).await? {
-        Ok(_) => return Ok(saved_at(&format!("{ALL}/{id}"))),
-        Err(refused) => refused,
+    let Err(Refused { status, values }) = KIND.change(&visit, None, &id, &fields).await? else {
+        return Ok(saved_at(&format!("{ALL}/{id}")));
     };
     let setting = find(&visit.shared, KIND.kind, &id).await?;
     let page = visit.page(text(&table_of(&setting), "name"), Section::Settings);

@@ -99,7 +99,7 @@ pub(crate) fn merchant(
         .group(Group::new("", who))
         .group(Group::new("Deal", deal))
         .group(merchant_rules(&f))
-        .group(merchant_guard(&f))
+        .group(merchant_guard(&f, is_new))
         .group(merchant_dialect(&f, dialects))
         .cancel("/settings/merchants")
 }
@@ -114,13 +114,14 @@ fn merchant_rules(f: &Fields<'_>) -> Group {
     Group::new("Rules", rules)
 }
 
-fn merchant_guard(f: &Fields<'_>) -> Group {
+fn merchant_guard(f: &Fields<'_>, is_new: bool) -> Group {
+    let secret = if is_new { "Under which they are." } else { "Left empty, it stays as it is." };
     let guard = vec![
         f.area("allowed_ips", "Addresses that it may send from")
             .placeholder("203.0.113.0/24")
             .hint("Addresses or ranges, one a line; left empty, from anywhere."),
         f.switch("require_signature", "Its postbacks must be signed"),
-        f.secret("signing_secret", "Signing secret").hint("Left empty, it stays as it is."),
+        f.secret("signing_secret", "Signing secret").hint(secret),
     ];
     Group::new("Who may send", guard)
 }

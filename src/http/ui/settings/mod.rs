@@ -17,7 +17,7 @@ use super::{
 /// The fields of a form, and what was wrong with them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Values {
-    values: BTreeMap<String, String>,
+    given: BTreeMap<String, String>,
     errors: BTreeMap<String, String>,
     refused: String,
     version: Option<String>,
@@ -27,7 +27,7 @@ impl Values {
     /// With a value. Of a list, all values that are chosen, separated by spaces; of a switch, `1` for on.
     #[must_use]
     pub(crate) fn with(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.values.insert(name.to_owned(), value.into());
+        self.given.insert(name.to_owned(), value.into());
         self
     }
 
@@ -51,7 +51,7 @@ impl Values {
     }
 
     fn get(&self, name: &str) -> &str {
-        self.values.get(name).map_or("", String::as_str)
+        self.given.get(name).map_or("", String::as_str)
     }
 
     fn error(&self, name: &str) -> &str {
