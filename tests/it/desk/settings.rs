@@ -367,7 +367,7 @@ on_both_databases! {
         let page = desk.page("/settings/offers/poker?affiliate=lotus&cl_id=%7Bclickid%7D&sub1=a+b%26c").await;
         let link = plain(between(&page, "data-copy=\"http", "\""));
         let path = "/click?offer=poker&affiliate=lotus&cl_id={clickid}&sub1=a%20b%26c";
-        assert_eq!(link, format!("://{}{path}", server.address));
+        assert_eq!(link, format!("://countersign.example{path}"));
         let path = path.replace("{clickid}", "x-1");
         eventually("the offer is known to clicks", async || {
             let clicked = server.get(&path).await;

@@ -2,7 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::{Router, extract::Path, http::StatusCode, response::Response, routing::get};
+use axum::{
+    Router,
+    extract::Path,
+    http::{HeaderMap, StatusCode},
+    response::Response,
+    routing::get,
+};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use toml::Table;
 
@@ -118,11 +124,17 @@ async fn fresh_sheet(visit: &Visit, values: &Values) -> Result<Sheet, Problem> {
     Ok(sheet.part(Part::Form(String::new(), form)))
 }
 
-async fn one(visit: Visit, Path(id): Path<String>, mut query: Query) -> Result<Response, Problem> {
+async fn one(
+    visit: Visit,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    mut query: Query,
+) -> Result<Response, Problem> {
     let setting = find(&visit.shared, KIND.kind, &id).await?;
     let page = page(&visit, text(&table_of(&setting), "name"), &mut query)?;
     let catalog = visit.shared.edge.storage.catalog().await?;
-    let link = Link::read(&visit, &catalog, &id, &mut query);
+    let home = visit.shared.edge.address_for(&headers);
+    let link = Link::read(&home, &catalog, &id, &mut query);
     query.finish()?;
     let sheet = one_sheet(page, &catalog, &setting, &KIND.values(&setting), link);
     Ok(show(&visit, StatusCode::OK, sheet))
@@ -146,11 +158,10 @@ struct Link {
 }
 
 impl Link {
-    fn read(visit: &Visit, catalog: &Catalog, offer: &str, query: &mut Query) -> Self {
+    fn read(home: &str, catalog: &Catalog, offer: &str, query: &mut Query) -> Self {
         let mut values = Values::default();
         let affiliate = query.text("affiliate").unwrap_or_default().to_owned();
-        let public_url = visit.shared.edge.public_url.trim_end_matches('/');
-        let mut address = format!("{public_url}/click?offer={offer}&affiliate={affiliate}");
+        let mut address = format!("{}/click?offer={offer}&affiliate={affiliate}", home.trim_end_matches('/'));
         for name in LINK_PARAMETERS {
             let value = query.text(name).unwrap_or_default().trim();
             if !value.is_empty() {
