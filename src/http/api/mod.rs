@@ -18,9 +18,9 @@ pub(super) mod players;
 mod postback_log;
 mod reading;
 mod reference;
-mod settings;
+pub(super) mod settings;
 mod stats;
-mod tokens;
+pub(super) mod tokens;
 mod users;
 
 pub(super) use self::{

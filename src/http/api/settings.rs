@@ -192,7 +192,7 @@ pub(super) fn router() -> OpenApiRouter<Arc<Shared>> {
 }
 
 /// The merchant of an address, which must be there.
-pub(super) async fn merchant(shared: &Shared, id: &str) -> Result<MerchantId, Problem> {
+pub(in crate::http) async fn merchant(shared: &Shared, id: &str) -> Result<MerchantId, Problem> {
     find(shared, SettingKind::Merchant, id).await?;
     MerchantId::parse(id).map_err(|error| Problem::not_found(&format!("There is no merchant: {error}.")))
 }

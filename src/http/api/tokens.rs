@@ -21,6 +21,7 @@ use crate::{
     domain::{
         access::Role,
         ids::{MerchantId, TokenId},
+        secret::Secret,
         time::Timestamp,
         token::Token,
     },
@@ -177,17 +178,48 @@ async fn issue(
     let merchant = managed(&shared, &caller, &id, "token.issue").await?;
     query.finish()?;
     let expires_at = body.expires_at.as_deref().map(|text| later(text, caller.now)).transpose()?;
-    let label = label(body.label.as_deref().unwrap_or("default"))?;
-    let (text, setting) = new_token(&shared.edge.digester, label, caller.now);
-    let ends = body.overlap_hours.map(|hours| overlap(hours, caller.now)).transpose()?;
-    let storage = &shared.edge.storage;
+    let label = body.label.as_deref().unwrap_or("default");
+    let issued = issue_token(&shared, &caller, &merchant, label, (expires_at, body.overlap_hours)).await?;
+    Ok(issued.answer(caller.now))
+}
+
+/// A token that was just made.
+pub(in crate::http) struct Issued {
+    /// The token.
+    pub(in crate::http) token: Token,
+    /// Its text, which is shown this once.
+    pub(in crate::http) text: Secret,
+    /// The tokens that end because of it.
+    pub(in crate::http) ending: Vec<Token>,
+}
+
+impl Issued {
+    fn answer(&self, now: Timestamp) -> Response {
+        let view = IssuedToken {
+            token: TokenView::of(&self.token, now),
+            text: self.text.expose().to_owned(),
+            ending: self.ending.iter().map(|token| TokenView::of(token, now)).collect(),
+        };
+        json(StatusCode::CREATED, &view)
+    }
+}
+
+/// Gives a merchant a token, which ends at this time, if at any; its others end after so many hours, if at all.
+pub(in crate::http) async fn issue_token(
+    shared: &Shared,
+    caller: &Caller,
+    merchant: &MerchantId,
+    label: &str,
+    (expires_at, overlap_hours): (Option<Timestamp>, Option<u32>),
+) -> Result<Issued, Problem> {
+    let (text, setting) = new_token(&shared.edge.digester, self::label(label)?, caller.now);
+    let ends = overlap_hours.map(|hours| overlap(hours, caller.now)).transpose()?;
+    let (storage, author) = (&shared.edge.storage, caller.author());
     let (token, ending) = match ends {
-        None => (storage.add_token(&merchant, &setting, expires_at, &caller.author()).await?, Vec::new()),
-        Some(ends) => {
-            storage.rotate_tokens(&merchant, None, &setting, (expires_at, ends), &caller.author()).await?
-        }
+        None => (storage.add_token(merchant, &setting, expires_at, &author).await?, Vec::new()),
+        Some(ends) => storage.rotate_tokens(merchant, None, &setting, (expires_at, ends), &author).await?,
     };
-    Ok(issued(&token, text.expose(), &ending, caller.now))
+    Ok(Issued { token, text, ending })
 }
 
 /// How a token is to be replaced.
@@ -221,12 +253,23 @@ async fn rotate(
     let merchant = managed(&shared, &caller, &id, "token.rotate").await?;
     query.finish()?;
     let old = token_of(&shared, &merchant, &token).await?;
-    let ends = overlap(body.overlap_hours.unwrap_or(24), caller.now)?;
+    let issued = replace_token(&shared, &caller, old, body.overlap_hours.unwrap_or(24)).await?;
+    Ok(issued.answer(caller.now))
+}
+
+/// Makes a token in place of another, which ends after so many hours.
+pub(in crate::http) async fn replace_token(
+    shared: &Shared,
+    caller: &Caller,
+    old: Token,
+    overlap_hours: u32,
+) -> Result<Issued, Problem> {
+    let ends = overlap(overlap_hours, caller.now)?;
     let (text, setting) = new_token(&shared.edge.digester, old.label, caller.now);
-    let storage = &shared.edge.storage;
-    let (new, ending) =
-        storage.rotate_tokens(&merchant, Some(old.id), &setting, (None, ends), &caller.author()).await?;
-    Ok(issued(&new, text.expose(), &ending, caller.now))
+    let (storage, author) = (&shared.edge.storage, caller.author());
+    let (token, ending) =
+        storage.rotate_tokens(&old.merchant, Some(old.id), &setting, (None, ends), &author).await?;
+    Ok(Issued { token, text, ending })
 }
 
 /// Revokes a token for good; every server stops accepting it within 2 seconds.
@@ -252,13 +295,23 @@ async fn revoke(
 }
 
 /// The merchant of an address, whose tokens the caller may change.
-async fn managed(shared: &Shared, caller: &Caller, id: &str, action: &str) -> Result<MerchantId, Problem> {
+pub(in crate::http) async fn managed(
+    shared: &Shared,
+    caller: &Caller,
+    id: &str,
+    action: &str,
+) -> Result<MerchantId, Problem> {
     let shown: String = id.chars().take(60).collect();
     caller.must(Role::Manager, shared, action, &format!("merchant:{shown}")).await?;
     merchant(shared, id).await
 }
 
-async fn token_of(shared: &Shared, merchant: &MerchantId, id: &str) -> Result<Token, Problem> {
+/// A token of a merchant's.
+pub(in crate::http) async fn token_of(
+    shared: &Shared,
+    merchant: &MerchantId,
+    id: &str,
+) -> Result<Token, Problem> {
     let id = TokenId::new(path_id(id)?);
     let found = shared.edge.storage.tokens(Some(merchant)).await?.into_iter().find(|token| token.id == id);
     found.ok_or_else(|| Problem::not_found(&format!("The merchant {merchant} has no token {id}.")))
@@ -284,13 +337,4 @@ fn overlap(hours: u32, now: Timestamp) -> Result<Timestamp, Problem> {
         return Err(invalid("overlap_hours", &format!("Send a number from 0 to {OVERLAP_HOURS_MAX}.")));
     }
     Ok(now.plus_millis(i64::from(hours) * HOUR_MILLIS))
-}
-
-fn issued(token: &Token, text: &str, ending: &[Token], now: Timestamp) -> Response {
-    let view = IssuedToken {
-        token: TokenView::of(token, now),
-        text: text.to_owned(),
-        ending: ending.iter().map(|token| TokenView::of(token, now)).collect(),
-    };
-    json(StatusCode::CREATED, &view)
 }

@@ -20,6 +20,7 @@ mod players;
 mod reprocess;
 mod review;
 mod selection;
+mod settings;
 mod statistics;
 mod steps;
 mod tally;
@@ -85,6 +86,7 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .route("/setup", get(entrance::set_up_page).post(entrance::set_up))
         .route("/account", get(entrance::account))
         .route("/account/password", post(entrance::change_password))
+        .merge(settings::router())
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed("GET or POST") })
         .layer(middleware::from_fn_with_state(Arc::clone(shared), show_problems))
         .merge(guest::router(shared))

@@ -3,7 +3,10 @@
 use askama::{Template, filters::HtmlSafe};
 use url::form_urlencoded;
 
-use super::layout::Page;
+use super::{
+    layout::Page,
+    listing::{Cell, Facts},
+};
 
 /// One of the values that a field offers.
 #[derive(Clone, Debug)]
@@ -225,6 +228,21 @@ impl Field {
         }
     }
 
+    /// What it holds, where it is only looked at.
+    fn fact(&self) -> Cell {
+        match &self.kind {
+            Kind::Switch => Cell::text(if self.value.is_empty() { "no" } else { "yes" }),
+            Kind::Checks(choices) => {
+                let chosen = choices.iter().filter(|choice| self.holds(choice));
+                Cell::text(chosen.map(|choice| choice.label.as_str()).collect::<Vec<_>>().join(", "))
+            }
+            Kind::Area if !self.value.is_empty() => {
+                Cell::Lines(self.value.lines().map(str::to_owned).collect())
+            }
+            _ => Cell::text(self.told()),
+        }
+    }
+
     /// What it holds, as people read it.
     fn told(&self) -> &str {
         self.choices().iter().find(|choice| self.holds(choice)).map_or(&self.value, |choice| &choice.label)
@@ -332,6 +350,18 @@ impl Form {
     #[must_use]
     pub(crate) fn cancel(self, address: impl Into<String>) -> Self {
         Self { cancel: Some(address.into()), ..self }
+    }
+
+    /// Whether it changes nothing.
+    pub(crate) fn only_asks(&self) -> bool {
+        self.by_get
+    }
+
+    /// What it holds, for who may only look; without secrets.
+    pub(crate) fn facts(&self) -> Facts {
+        let fields = self.groups.iter().flat_map(|group| &group.fields);
+        let open = fields.filter(|field| field.input_type() != "password");
+        open.fold(Facts::default(), |facts, field| facts.fact(field.label.clone(), field.fact()))
     }
 
     /// Everything that was wrong.
@@ -457,31 +487,4 @@ impl Pager {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn filters() -> Filters {
-        let merchants = vec![Choice::new("acme", "Acme Casino"), Choice::new("plain", "Plain Bets")];
-        Filters::new("/conversions", Field::search("q", "Text").value("a&b"))
-            .field(Field::select("merchant", "Merchant", merchants).value("acme"))
-            .field(Field::text("currency", "Currency"))
-    }
-
-    #[test]
-    fn a_filter_is_an_address_and_each_condition_can_be_dropped() {
-        let filters = filters();
-        assert_eq!(filters.query(), "q=a%26b&merchant=acme");
-        let chips: Vec<_> =
-            filters.chips().iter().map(|c| format!("{}={} {}", c.label, c.value, c.without)).collect();
-        assert_eq!(
-            chips,
-            ["Text=a&b /conversions?merchant=acme", "Merchant=Acme Casino /conversions?q=a%26b"]
-        );
-    }
-
-    #[test]
-    fn a_password_is_never_written_into_a_page() {
-        let field = Field::password("password", "Password").value("correct horse").render().unwrap();
-        assert!(!field.contains("horse"), "{field}");
-    }
-}
+mod tests;

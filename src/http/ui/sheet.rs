@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::{
-    form::Form,
+    form::{Form, Pager},
     layout::Page,
     listing::{Act, Facts, Listing},
     view::Badge,
@@ -16,6 +16,8 @@ pub(crate) enum Part {
     Form(String, Form),
     /// A table, and where to add to it: an address and its name.
     Listing(String, Listing, Option<(String, String)>),
+    /// The way through a long table.
+    Pager(Pager),
     /// Things to do.
     Acts(String, Vec<Act>),
     /// Names and values.
@@ -101,6 +103,19 @@ impl Sheet {
     #[must_use]
     pub(crate) fn part(mut self, part: Part) -> Self {
         self.parts.push(part);
+        self
+    }
+
+    /// For who may only look: without what changes anything.
+    #[must_use]
+    pub(crate) fn read_only(mut self) -> Self {
+        let looked_at = |part| match part {
+            Part::Form(heading, form) if !form.only_asks() => Some(Part::Facts(heading, form.facts())),
+            Part::Listing(heading, listing, _) => Some(Part::Listing(heading, listing, None)),
+            Part::Acts(..) => None,
+            other => Some(other),
+        };
+        self.parts = self.parts.into_iter().filter_map(looked_at).collect();
         self
     }
 

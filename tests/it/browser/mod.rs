@@ -8,6 +8,7 @@ mod page;
 mod pages;
 mod reprocess;
 mod review;
+mod settings;
 mod statistics;
 
 use self::page::Browser;

@@ -11,6 +11,7 @@ mod pages;
 mod reprocess;
 mod review;
 mod sessions;
+mod settings;
 mod statistics;
 
 use std::cell::RefCell;
@@ -23,7 +24,7 @@ use crate::{
 };
 
 /// Every page that the navigation and the settings lead to.
-pub(crate) const PAGES: [&str; 9] = [
+pub(crate) const PAGES: [&str; 21] = [
     "/",
     "/conversions",
     "/players",
@@ -32,6 +33,18 @@ pub(crate) const PAGES: [&str; 9] = [
     "/deliveries/endpoints",
     "/statistics",
     "/audit",
+    "/settings",
+    "/settings/merchants",
+    "/settings/merchants/new",
+    "/settings/merchants/acme",
+    "/settings/merchants/acme/goals/new",
+    "/settings/merchants/acme/goals/kyc",
+    "/settings/offers",
+    "/settings/offers/new",
+    "/settings/offers/acme-offer",
+    "/settings/affiliates",
+    "/settings/affiliates/new",
+    "/settings/affiliates/lotus",
     "/settings/merchants/acme/integration",
 ];
 

@@ -12,6 +12,14 @@ use super::{
 struct Fields<'a>(&'a Values);
 
 impl Fields<'_> {
+    /// A form, with what was wrong with the whole of it and the version that it is about.
+    fn form(&self, page: &Page, action: &str, submit: impl Into<String>) -> Form {
+        let mut form = Form::new(page, action, submit);
+        form.error.clone_from(&self.0.refused);
+        form.hidden.extend(self.0.version.iter().map(|version| ("version", version.clone())));
+        form
+    }
+
     fn fill(&self, name: &str, field: impl FnOnce(&str) -> Field) -> Field {
         field(name).value(self.0.get(name)).error(self.0.error(name))
     }
@@ -60,8 +68,15 @@ fn statuses() -> Vec<Choice> {
 }
 
 /// A merchant: `id` (when new), `name`, `deal`, `revshare_multiplier`, `currencies`, `allowed_ips`, `require_ftd`,
-/// `hold_suspected`, `initial_statuses`, `require_signature`, `signing_secret`, `active`.
-pub(crate) fn merchant(page: &Page, action: &str, values: &Values, is_new: bool) -> Form {
+/// `hold_suspected`, `initial_statuses`, `require_signature`, `signing_secret`, `dialect`, `dialect_token`,
+/// `dialect_initial_status`, `active`.
+pub(crate) fn merchant(
+    page: &Page,
+    action: &str,
+    values: &Values,
+    dialects: Vec<Choice>,
+    is_new: bool,
+) -> Form {
     let f = Fields(values);
     let mut who = f.id(is_new);
     who.push(f.text("name", "Name").required());
@@ -80,33 +95,55 @@ pub(crate) fn merchant(page: &Page, action: &str, values: &Values, is_new: bool)
             .placeholder("EUR, USD")
             .hint("Codes with commas between; left empty, every known one."),
     ];
+    f.form(page, action, submit(is_new, "merchant"))
+        .group(Group::new("", who))
+        .group(Group::new("Deal", deal))
+        .group(merchant_rules(&f))
+        .group(merchant_guard(&f, is_new))
+        .group(merchant_dialect(&f, dialects))
+        .cancel("/settings/merchants")
+}
+
+fn merchant_rules(f: &Fields<'_>) -> Group {
     let early = choices([("approved", "approved"), ("rejected", "rejected")]);
     let rules = vec![
         f.switch("require_ftd", "A repeat deposit needs a recorded first deposit"),
         f.switch("hold_suspected", "What looks as if it was sent twice waits for a manager"),
         f.checks("initial_statuses", "It may report a first deposit as decided at once", early),
     ];
+    Group::new("Rules", rules)
+}
+
+fn merchant_guard(f: &Fields<'_>, is_new: bool) -> Group {
+    let secret = if is_new { "Under which they are." } else { "Left empty, it stays as it is." };
     let guard = vec![
         f.area("allowed_ips", "Addresses that it may send from")
             .placeholder("203.0.113.0/24")
             .hint("Addresses or ranges, one a line; left empty, from anywhere."),
         f.switch("require_signature", "Its postbacks must be signed"),
-        f.secret("signing_secret", "Signing secret").hint("Left empty, it stays as it is."),
+        f.secret("signing_secret", "Signing secret").hint(secret),
     ];
-    Form::new(page, action, submit(is_new, "merchant"))
-        .group(Group::new("", who))
-        .group(Group::new("Deal", deal))
-        .group(Group::new("Rules", rules))
-        .group(Group::new("Who may send", guard))
-        .cancel("/settings/merchants")
+    Group::new("Who may send", guard)
 }
 
-/// A merchant's goal: `alias` (when new), `name`, `once`, `amount`, `status_flow`, `show_sum`, `show_count`.
+fn merchant_dialect(f: &Fields<'_>, dialects: Vec<Choice>) -> Group {
+    let fields = vec![
+        f.select("dialect", "Dialect", dialects).placeholder("Our own"),
+        f.switch("dialect_token", "Its token is needed even where the dialect knows none"),
+        f.select("dialect_initial_status", "A first deposit without a status becomes", statuses())
+            .placeholder("pending"),
+    ];
+    Group::new("What its systems speak", fields)
+        .hint("Where they can't send what the integration page asks for, they may speak a dialect.")
+}
+
+/// A merchant's goal: `alias` (when new), `name`, `once`, `amount`, `status_flow`, `show_sum`, `show_count`, `message`,
+/// `token`, `events.meta`, `events.tiktok`, `events.ga4`, `events.yandex`.
 pub(crate) fn goal(page: &Page, action: &str, cancel: &str, values: &Values, is_new: bool) -> Form {
     let f = Fields(values);
     let mut fields = Vec::new();
     if is_new {
-        let hint = "1 to 40 of a-z 0-9 _ -; what the merchant sends as goal_alias.";
+        let hint = "1 to 40 of a-z 0-9 _ -; what the merchant sends as goal_alias. It is never changed.";
         fields.push(f.text("alias", "Alias").hint(hint).required().autofocus());
     }
     let amounts = choices([("optional", "optional"), ("required", "required"), ("none", "none")]);
@@ -116,26 +153,66 @@ pub(crate) fn goal(page: &Page, action: &str, cancel: &str, values: &Values, is_
         f.switch("once", "Once per player"),
         f.select("amount", "Amount", amounts).required(),
         f.select("status_flow", "How it comes to count", flows).required(),
+    ]);
+    let shown = vec![
         f.switch("show_sum", "Its sum is a column of the statistics"),
         f.switch("show_count", "Its count is a column of the statistics"),
-    ]);
-    Form::new(page, action, submit(is_new, "goal")).group(Group::new("", fields)).cancel(cancel)
+        f.area("message", "Message on the player's card")
+            .placeholder("Paid out {sum} to {player_id}; ask {manager}.")
+            .hint("What it says when it arrives; {sum}, {player_id} and {manager} are filled in."),
+    ];
+    let elsewhere = vec![
+        f.text("token", "Called by the merchant").hint("In a dialect, where that is not its alias."),
+        f.text("events.meta", "Called by Meta"),
+        f.text("events.tiktok", "Called by TikTok"),
+        f.text("events.ga4", "Called by Google Analytics"),
+        f.text("events.yandex", "Called by Yandex Metrica"),
+    ];
+    f.form(page, action, submit(is_new, "goal"))
+        .group(Group::new("", fields))
+        .group(Group::new("Where it is shown", shown))
+        .group(
+            Group::new("What others call it", elsewhere)
+                .hint("Left empty, a platform is told its usual event for a goal of this alias, or nothing."),
+        )
+        .cancel(cancel)
 }
 
-/// A token to be issued: `label`, `overlap` (hours that the others keep working).
+fn overlaps() -> Vec<Choice> {
+    choices([
+        ("0", "at once"),
+        ("1", "in 1 hour"),
+        ("24", "in 1 day"),
+        ("168", "in 7 days"),
+        ("720", "in 30 days"),
+    ])
+}
+
+/// A token to be issued: `label`, `overlap_hours` (that the others keep working).
 pub(crate) fn token(page: &Page, action: &str, values: &Values) -> Form {
     let f = Fields(values);
-    let overlaps = choices([("1", "1 hour"), ("24", "1 day"), ("168", "7 days"), ("720", "30 days")]);
     let fields = vec![
         f.text("label", "Label").placeholder("production").hint("For you: where it is used."),
-        f.select("overlap", "Earlier tokens end", overlaps)
+        f.select("overlap_hours", "Earlier tokens end", overlaps())
             .placeholder("Never by themselves")
             .hint("Time for the merchant to change over."),
     ];
-    Form::new(page, action, "Issue a token").group(Group::new("", fields))
+    f.form(page, action, "Issue a token").group(Group::new("", fields).of_form("token"))
 }
 
-/// An offer: `id` (when new), `merchant`, `name`, `landing_url`, `active`, `goals_enabled`.
+/// A token to be replaced: `overlap_hours` (that it keeps working).
+pub(crate) fn replacement(page: &Page, action: &str, cancel: &str, values: &Values) -> Form {
+    let f = Fields(values);
+    let fields = vec![
+        f.select("overlap_hours", "This token ends", overlaps())
+            .hint("Time for the merchant to change over to the new one.")
+            .required(),
+    ];
+    f.form(page, action, "Issue a new token in its place").group(Group::new("", fields)).cancel(cancel)
+}
+
+/// An offer: `id` (when new), `merchant`, `name`, `landing_url`, `active`, `goals_enabled`, `payout`, `spot`,
+/// `currency`, `account`.
 pub(crate) fn offer(
     page: &Page,
     action: &str,
@@ -150,16 +227,31 @@ pub(crate) fn offer(
         f.select("merchant", "Merchant", merchants).required(),
         f.area("landing_url", "Landing URL")
             .placeholder("https://acme.example/?cid={click_id}")
-            .hint("Where players are sent. {click_id} must be in it, so that the merchant can report them; {offer}, \
+            .hint("Where players are sent. Put {click_id} in it, so that the merchant can report them; {offer}, \
                    {affiliate}, {merchant} and any parameter of the click, as {sub1}, can be.")
             .required(),
         f.switch("active", "Active: its links work"),
-        f.switch("goals_enabled", "Postback endpoints are told of the goal that they ask for only"),
     ]);
-    Form::new(page, action, submit(is_new, "offer")).group(Group::new("", fields)).cancel("/settings/offers")
+    let told = vec![
+        f.area("payout", "Payouts").placeholder("ftd = 40.00 EUR").hint(
+            "goal = amount currency, one a line: for each approved conversion of the goal. A change counts from now \
+             on and rewrites nothing.",
+        ),
+        f.switch("goals_enabled", "Postback endpoints are told of the goal that they ask for only"),
+    ];
+    let dialect = vec![
+        f.text("spot", "Spot").hint("Its public token, by which such senders name it."),
+        f.text("currency", "Currency").placeholder("EUR").hint("Of amounts that come without one."),
+        f.text("account", "Account").hint("The number of the account that it belongs to."),
+    ];
+    f.form(page, action, submit(is_new, "offer"))
+        .group(Group::new("", fields))
+        .group(Group::new("Affiliates", told))
+        .group(Group::new("For senders that speak a dialect", dialect))
+        .cancel("/settings/offers")
 }
 
-/// The link of an offer: `affiliate`, `sub1`, `sub2`, `cl_id`; by `GET`, so that it can be kept.
+/// The link of an offer: `affiliate`, `cl_id`, `sub1`, `sub2`, `sub3`; by `GET`, so that it can be kept.
 pub(crate) fn link_builder(page: &Page, action: &str, values: &Values, affiliates: Vec<Choice>) -> Form {
     let f = Fields(values);
     let fields = vec![
@@ -169,16 +261,19 @@ pub(crate) fn link_builder(page: &Page, action: &str, values: &Values, affiliate
             .hint("As its tracker writes the macro."),
         f.text("sub1", "sub1"),
         f.text("sub2", "sub2"),
+        f.text("sub3", "sub3"),
     ];
-    Form::new(page, action, "Make the link").group(Group::new("", fields).of_form("link")).by_get()
+    f.form(page, action, "Make the link").group(Group::new("", fields).of_form("link")).by_get()
 }
 
-/// An affiliate: `id` (when new), `name`.
+/// An affiliate: `id` (when new), `name`, `manager`.
 pub(crate) fn affiliate(page: &Page, action: &str, values: &Values, is_new: bool) -> Form {
     let f = Fields(values);
     let mut fields = f.id(is_new);
     fields.push(f.text("name", "Name").required());
-    Form::new(page, action, submit(is_new, "affiliate"))
+    let hint = "Who of us looks after it, as messages on players' cards name them.";
+    fields.push(f.text("manager", "Manager").hint(hint));
+    f.form(page, action, submit(is_new, "affiliate"))
         .group(Group::new("", fields))
         .cancel("/settings/affiliates")
 }
@@ -232,7 +327,8 @@ pub(crate) fn endpoint(
         f.text("success_statuses", "HTTP statuses that mean success").placeholder("200-299"),
         f.text("body_contains", "What the body of the answer must contain"),
     ];
-    let mut form = Form::new(page, action, submit(is_new, "endpoint"))
+    let mut form = f
+        .form(page, action, submit(is_new, "endpoint"))
         .group(Group::new("Who is told of what", whom))
         .group(Group::new("How", how))
         .group(Group::new("What it proves itself with", proof))
@@ -263,7 +359,7 @@ pub(crate) fn user(page: &Page, action: &str, values: &Values, is_new: bool) -> 
         fields.push(f.secret("password", "First password").hint(hint).required());
     }
     fields.push(f.select("role", "Role", roles()).required());
-    Form::new(page, action, submit(is_new, "user")).group(Group::new("", fields)).cancel("/settings/users")
+    f.form(page, action, submit(is_new, "user")).group(Group::new("", fields)).cancel("/settings/users")
 }
 
 /// A new password: `current` (one's own), `password`, `again`. It ends every session.
@@ -275,7 +371,7 @@ pub(crate) fn new_password(page: &Page, action: &str, values: &Values, is_own: b
     }
     fields.push(f.secret("password", "The new password").required());
     fields.push(f.secret("again", "The new password again").required());
-    Form::new(page, action, "Change the password").group(Group::new("", fields).of_form("pw"))
+    f.form(page, action, "Change the password").group(Group::new("", fields).of_form("pw"))
 }
 
 /// An API key: `name`, `role`.
@@ -285,5 +381,5 @@ pub(crate) fn api_key(page: &Page, action: &str, values: &Values) -> Form {
         f.text("name", "Name").hint("What uses it.").required(),
         f.select("role", "Role", roles()).required(),
     ];
-    Form::new(page, action, "Create a key").group(Group::new("", fields))
+    f.form(page, action, "Create a key").group(Group::new("", fields))
 }

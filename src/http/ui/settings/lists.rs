@@ -78,12 +78,19 @@ pub(crate) struct TokenItem {
     pub(crate) used: Option<Moment>,
     /// When it ends by itself.
     pub(crate) ends: Option<Moment>,
-    /// Whether it is accepted now.
-    pub(crate) is_live: bool,
+    /// How it stands: `live`, `expired` or `revoked`.
+    pub(crate) state: &'static str,
 }
 
-/// The tokens of a merchant; `None` for who may not revoke them.
-pub(crate) fn tokens(page: Option<&Page>, merchant: &str, items: Vec<TokenItem>) -> Listing {
+impl TokenItem {
+    /// How it stands, as a mark.
+    pub(crate) fn badge(&self) -> Badge {
+        if self.state == "live" { Badge::of("active") } else { Badge::new(Tone::Plain, self.state) }
+    }
+}
+
+/// The tokens of a merchant, for who may change them or only look.
+pub(crate) fn tokens(page: &Page, merchant: &str, may_change: bool, items: Vec<TokenItem>) -> Listing {
     let mut columns = vec![
         Column::new("Label"),
         Column::new("Issued"),
@@ -91,27 +98,30 @@ pub(crate) fn tokens(page: Option<&Page>, merchant: &str, items: Vec<TokenItem>)
         Column::new("Ends"),
         Column::new("State"),
     ];
-    columns.extend(page.map(|_| Column::acts()));
+    columns.extend(may_change.then(Column::acts));
     let empty = Empty::new(
         "No token yet",
         "Without a token none of its postbacks are taken. Issue one and give it to the merchant.",
     );
     let rows = items.into_iter().map(|item| {
-        let state = if item.is_live { Badge::of("active") } else { Badge::new(Tone::Plain, "revoked") };
+        let address = format!("/settings/merchants/{merchant}/tokens/{}", item.id);
+        let badge = item.badge();
         let mut cells = vec![
             Cell::text(item.label.clone()),
             Cell::Moment(item.created),
             Cell::maybe(item.used, Cell::Moment),
             Cell::maybe(item.ends, Cell::Moment),
-            Cell::Badge(state),
+            Cell::Badge(badge),
         ];
-        cells.extend(page.map(|page| {
+        if may_change && item.state == "live" {
+            cells[0] = Cell::link(address.clone(), item.label.clone());
             let question =
                 format!("Revoke the token {}? Postbacks that carry it are refused from now on.", item.label);
-            let revoke =
-                Act::new(page, format!("/settings/merchants/{merchant}/tokens/{}/revoke", item.id), "Revoke");
-            if item.is_live { Cell::Acts(vec![revoke.confirm(question)]) } else { Cell::Empty }
-        }));
+            let revoke = Act::new(page, format!("{address}/revoke"), "Revoke").confirm(question);
+            cells.push(Cell::Acts(vec![revoke]));
+        } else if may_change {
+            cells.push(Cell::Empty);
+        }
         cells
     });
     Listing::new("Tokens", columns, empty).rows(rows)
@@ -183,13 +193,29 @@ pub(crate) fn offers(page: Page, items: Vec<OfferItem>) -> Sheet {
     super::sheet(page, "Offers").part(Part::Listing(String::new(), listing, add))
 }
 
-/// `/settings/affiliates`: ids and names.
-pub(crate) fn affiliates(page: Page, items: Vec<(String, String)>) -> Sheet {
-    let columns = vec![Column::new("Affiliate"), Column::new("Id"), Column::new("Its players")];
+/// An affiliate in the list.
+#[derive(Clone, Debug)]
+pub(crate) struct AffiliateItem {
+    /// Its id.
+    pub(crate) id: String,
+    /// Its name.
+    pub(crate) name: String,
+    /// Who of us looks after it.
+    pub(crate) manager: String,
+}
+
+/// `/settings/affiliates`
+pub(crate) fn affiliates(page: Page, items: Vec<AffiliateItem>) -> Sheet {
+    let columns =
+        vec![Column::new("Affiliate"), Column::new("Id"), Column::new("Manager"), Column::new("Its players")];
     let empty = Empty::new("No affiliates yet", "An affiliate sends players: its id stands in its links.");
-    let rows = items.into_iter().map(|(id, name)| {
-        let conversions = Cell::link(format!("/conversions?affiliate={id}"), "Conversions");
-        vec![Cell::link(format!("/settings/affiliates/{id}"), name), Cell::Code(id), conversions]
+    let rows = items.into_iter().map(|item| {
+        vec![
+            Cell::link(format!("/settings/affiliates/{}", item.id), item.name),
+            Cell::Code(item.id.clone()),
+            Cell::text(item.manager),
+            Cell::link(format!("/conversions?affiliate={}", item.id), "Conversions"),
+        ]
     });
     let listing = Listing::new("Affiliates", columns, empty).rows(rows);
     let add = Some(("/settings/affiliates/new".to_owned(), "Add an affiliate".to_owned()));

@@ -17,15 +17,17 @@ use super::{
 /// The fields of a form, and what was wrong with them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Values {
-    values: BTreeMap<String, String>,
+    given: BTreeMap<String, String>,
     errors: BTreeMap<String, String>,
+    refused: String,
+    version: Option<String>,
 }
 
 impl Values {
     /// With a value. Of a list, all values that are chosen, separated by spaces; of a switch, `1` for on.
     #[must_use]
     pub(crate) fn with(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.values.insert(name.to_owned(), value.into());
+        self.given.insert(name.to_owned(), value.into());
         self
     }
 
@@ -36,8 +38,20 @@ impl Values {
         self
     }
 
+    /// With what is wrong with all of it.
+    #[must_use]
+    pub(crate) fn refused(self, error: impl Into<String>) -> Self {
+        Self { refused: error.into(), ..self }
+    }
+
+    /// Of something that is there, in this version: what was made of another is refused.
+    #[must_use]
+    pub(crate) fn of_version(self, version: impl Into<String>) -> Self {
+        Self { version: Some(version.into()), ..self }
+    }
+
     fn get(&self, name: &str) -> &str {
-        self.values.get(name).map_or("", String::as_str)
+        self.given.get(name).map_or("", String::as_str)
     }
 
     fn error(&self, name: &str) -> &str {

@@ -3,8 +3,8 @@
 use super::{
     forms::{Bindings, api_key, endpoint, link_builder, merchant, new_password, offer, token, user},
     lists::{
-        EndpointItem, GoalItem, KeyItem, MerchantItem, OfferItem, TokenItem, UserItem, affiliates, api_keys,
-        endpoints, goals, index, merchants, offers, tokens, users,
+        AffiliateItem, EndpointItem, GoalItem, KeyItem, MerchantItem, OfferItem, TokenItem, UserItem,
+        affiliates, api_keys, endpoints, goals, index, merchants, offers, tokens, users,
     },
     macros::MACROS,
     *,
@@ -48,9 +48,9 @@ fn token_listing(say: Say, page: &Page) -> Listing {
         created: moment(900),
         used: is_live.then(|| moment(1)),
         ends: None,
-        is_live,
+        state: if is_live { "live" } else { "revoked" },
     };
-    tokens(Some(page), "acme", vec![item("production", true), item("old", false)])
+    tokens(page, "acme", true, vec![item("production", true), item("old", false)])
 }
 
 fn merchant_page(say: Say) -> Sheet {
@@ -73,8 +73,9 @@ fn merchant_page(say: Say) -> Sheet {
         goal("ftd", "once, amount required, waits for a decision", false),
         goal("kyc", "once, without an amount, counts at once", true),
     ];
+    let dialects = vec![Choice::new("keitaro", say.text("Keitaro"))];
     let add = Some(("/settings/merchants/acme/goals/new".to_owned(), "Add a goal".to_owned()));
-    let form = merchant(&page, "/settings/merchants/acme", &values, false);
+    let form = merchant(&page, "/settings/merchants/acme", &values, dialects, false);
     let issue =
         token(&page, "/settings/merchants/acme/tokens", &Values::default().with("label", say.text("x")));
     let listing = token_listing(say, &page);
@@ -159,6 +160,8 @@ fn lists(say: Say) -> Vec<Sample> {
         signed_in,
         disabled,
     };
+    let affiliate_item =
+        AffiliateItem { id: "lotus".to_owned(), name: say.text("Lotus Media"), manager: say.text("anna") };
     let users_of =
         vec![user("olga", "admin", Some(moment(1)), None), user("ivan", "viewer", None, Some(moment(9)))];
     vec![
@@ -166,10 +169,7 @@ fn lists(say: Say) -> Vec<Sample> {
         sample("settings-merchants", &merchants(page(say, "Merchants"), merchant_items(say))),
         sample("settings-merchants-fresh", &merchants(page(say, "Merchants"), Vec::new())),
         sample("settings-offers", &offers(page(say, "Offers"), vec![offer])),
-        sample(
-            "settings-affiliates",
-            &affiliates(page(say, "Affiliates"), vec![("lotus".to_owned(), say.text("Lotus Media"))]),
-        ),
+        sample("settings-affiliates", &affiliates(page(say, "Affiliates"), vec![affiliate_item])),
         sample("settings-postbacks", &endpoints(page(say, "Postbacks"), vec![endpoint])),
         sample("settings-users", &users(page(say, "Users"), users_of)),
     ]
