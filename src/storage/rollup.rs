@@ -41,7 +41,9 @@ pub(super) struct SliceSize {
     pub(super) pages: usize,
 }
 
-const SLICE_SIZE: SliceSize = SliceSize { rows: 4_000, rows_of_many_pages: 500, pages: 500 };
+/// A page is written once for each slice that touches it, so larger slices catch up sooner; these keep writers of the
+/// ledger waiting for some tens of milliseconds at most.
+const SLICE_SIZE: SliceSize = SliceSize { rows: 16_000, rows_of_many_pages: 2_000, pages: 1_500 };
 
 /// How far the roll-up has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

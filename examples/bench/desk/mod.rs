@@ -47,6 +47,7 @@ const PAGE_ITEMS: usize = 50;
 /// The titles that the report holds against each other.
 pub(crate) const SIGN_IN: &str = "control: sign-in";
 pub(crate) const REVIEW: &str = "review";
+pub(crate) const REVIEW_FILTERED: &str = "review of one affiliate";
 pub(crate) const REVIEW_DOUBLED: &str = "review, twice the conversions";
 pub(crate) const STATISTICS: &str = "a month by day and affiliate";
 
@@ -65,7 +66,9 @@ pub(crate) fn measure(place: &Place, binary: &Path, clicks: Clicks, figures: &mu
     let now = SystemClock.now();
     let fill = |first, last| fill_up(place, &scratch, now, &fill::Span { first, last, of: 2 * clicks });
     fill(1, clicks)?;
+    let begun = Instant::now();
     Server::run_command(binary, &scratch, &["stats", "rebuild"], "")?;
+    eprintln!("statistics were rebuilt in {:.0} s", begun.elapsed().as_secs_f64());
     let server = Server::launch(binary, &scratch)?;
     let mut client = Client::new(server.address(), key.trim());
     client.sign_in()?;
@@ -108,7 +111,7 @@ fn pages(client: &Client, now: Timestamp) -> Result<Vec<(&'static str, String)>>
     Ok(vec![
         (SIGN_IN, "/sign-in".to_owned()),
         (REVIEW, "/".to_owned()),
-        ("review of one affiliate", "/?affiliate=a7".to_owned()),
+        (REVIEW_FILTERED, "/?affiliate=a7".to_owned()),
         ("conversions, filtered", "/conversions?affiliate=a7&status=rejected&goal=ftd".to_owned()),
         ("conversions, 500th page", format!("/conversions?{cursor}")),
         ("one conversion", format!("/conversions/{conversion}")),

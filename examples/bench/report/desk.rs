@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Figures, MEBIBYTE, as_float, grouped};
-use crate::desk::{REVIEW, REVIEW_DOUBLED, SIGN_IN, STATISTICS};
+use crate::desk::{REVIEW, REVIEW_DOUBLED, REVIEW_FILTERED, SIGN_IN, STATISTICS};
 
 /// How long a page takes.
 pub(crate) struct Rendered {
@@ -28,20 +28,21 @@ impl Figures {
         self.desk.iter().find(|page| page.title == title).map(|page| milliseconds(page.median))
     }
 
-    /// The pages that are to be quick, which the statistics are not among.
-    fn quick_pages(&self) -> impl Iterator<Item = f64> {
-        let quick = self.desk.iter().filter(|page| !matches!(page.title, SIGN_IN | STATISTICS));
-        quick.map(|page| milliseconds(page.median))
+    /// The slowest page but these and the sign-in page, in milliseconds.
+    fn slowest_but(&self, left_out: &[&str]) -> Option<f64> {
+        let pages = self.desk.iter().filter(|page| page.title != SIGN_IN && !left_out.contains(&page.title));
+        pages.map(|page| milliseconds(page.median)).max_by(f64::total_cmp)
     }
 
-    /// The slowest quick page, in milliseconds.
+    /// The slowest page, in milliseconds; statistics have a limit of their own.
     pub(super) fn slowest_page(&self) -> Option<f64> {
-        self.quick_pages().max_by(f64::total_cmp)
+        self.slowest_but(&[STATISTICS])
     }
 
-    /// The slowest quick page against the sign-in page.
+    /// The slowest page against the sign-in page. A filtered review looks through all that wait, to count and sum them
+    /// up, so it is left out.
     pub(super) fn page_ratio(&self) -> Option<f64> {
-        Some(self.slowest_page()? / self.page(SIGN_IN)?)
+        Some(self.slowest_but(&[STATISTICS, REVIEW_FILTERED])? / self.page(SIGN_IN)?)
     }
 
     /// The review page with twice the conversions against the one with them once.
