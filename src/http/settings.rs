@@ -99,11 +99,12 @@ pub(super) async fn must_manage(
 impl From<Objection> for Problem {
     fn from(objection: Objection) -> Self {
         let why = objection.why.trim_end_matches('.');
+        let end = if why.ends_with('?') { "" } else { "." };
         let code = "invalid_setting";
         let problem = |detail: &str| Self::new(StatusCode::BAD_REQUEST, code, "Invalid setting", detail);
         match objection.member {
-            Some(member) => problem(&format!("Change `{member}`: {why}.")).of(member),
-            None => problem(&format!("Change the body: {why}.")),
+            Some(member) => problem(&format!("Change `{member}`: {why}{end}")).of(member),
+            None => problem(&format!("Change the body: {why}{end}")),
         }
     }
 }
