@@ -48,7 +48,7 @@ pub(crate) fn endpoint(
         f.select("method", "Method", methods).required(),
         f.area("url", "URL")
             .placeholder("https://tracker.example/pb?cid={cl_id}&payout={payout}")
-            .hint("With macros, which are listed below. {keep} stands for a credential that is kept.")
+            .hint("With macros: Macros lists them. {keep} stands for a credential that is kept.")
             .required(),
         f.area("params", "Parameters")
             .placeholder("status = {status}")
