@@ -50,7 +50,7 @@ pub(super) async fn run(settings: &Settings, command: Command, output: Output) -
             let id = ApiKeyId::new(new_uuid(now));
             let key = ApiKey { id, name, role, created_at: now, last_used_at: None, revoked_at: None };
             let audit = operator_audit(now, "api-key.create", &format!("api-key:{}", key.name));
-            base.storage.add_api_key(&key, &digest, &audit).await?;
+            base.storage.add_api_key(&key, &digest, &audit, None).await?;
             if output.json {
                 let mut shown = json!(key);
                 shown["key"] = json!(plain.expose());

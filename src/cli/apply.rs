@@ -23,7 +23,7 @@ pub(super) async fn run(settings: &Settings, path: &Path, output: Output) -> any
     let new_id = || TokenId::new(new_uuid(now));
     let world = World { present: &catalog, digester: &base.digester, new_id: &new_id };
     let wanted = configuration_file::read(&text, &world).with_context(named)?;
-    let done = base.storage.configure(&wanted, &operator(now), None).await?;
+    let done = base.storage.configure(&wanted, &operator(now), None, None).await?;
     output.list(
         &done,
         |it| json!({ "action": it.action.as_str(), "kind": it.kind, "id": it.id }),

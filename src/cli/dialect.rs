@@ -85,17 +85,9 @@ fn list(catalog: &Catalog, output: Output) {
     let dialects: Vec<_> = dialects.into_values().collect();
     output.list(
         &dialects,
-        |(it, origin)| json!({ "id": it.id, "name": it.name, "addresses": addresses(it), "origin": origin }),
-        |(it, origin)| format!("{}  {}  {}  {origin}", it.id, it.name, addresses(it).join(" ")),
+        |(it, origin)| json!({ "id": it.id, "name": it.name, "addresses": it.addresses(), "origin": origin }),
+        |(it, origin)| format!("{}  {}  {}  {origin}", it.id, it.name, it.addresses().join(" ")),
     );
-}
-
-fn addresses(dialect: &Dialect) -> Vec<String> {
-    let own = format!("/postback/{}", dialect.id);
-    let with_token = dialect.token_places.contains(&TokenPlace::Path).then(|| format!("{own}/TOKEN"));
-    let below =
-        if dialect.own_words { Vec::new() } else { [Some(own), with_token].into_iter().flatten().collect() };
-    dialect.paths.iter().cloned().chain(below).collect()
 }
 
 /// What the caller says of a postback.

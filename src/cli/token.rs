@@ -54,7 +54,7 @@ pub(super) async fn run(settings: &Settings, command: Command, output: Output) -
             let (plain, setting) = new_token(&base.digester, label, now);
             let id = setting.id;
             let expires_at = days.map(|days| now.plus_millis(i64::from(days) * DAY_MILLIS));
-            base.storage.add_token(&merchant, &setting, expires_at, &operator(now)).await?;
+            base.storage.add_token(&merchant, &setting, expires_at, &operator(now), None).await?;
             if output.json {
                 let issued = json!({
                     "id": id, "merchant": merchant, "label": setting.label, "token": plain.expose(),

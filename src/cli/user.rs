@@ -105,7 +105,7 @@ pub(super) async fn run(settings: &Settings, command: Command, output: Output) -
             let (secret, made) = password.read()?;
             let user = User { name, role, created_at: now, last_sign_in_at: None, disabled_at: None };
             let audit = operator_audit(now, "user.add", &format!("user:{}", user.name));
-            storage.add_user(&user, password::hash(&secret, random()), false, &audit).await?;
+            storage.add_user(&user, password::hash(&secret, random()), false, &audit, None).await?;
             tell(output, &user, made.then_some(&secret));
         }
         Command::List => output.list(&storage.users().await?, |user| json!(user), line),

@@ -47,6 +47,27 @@ impl Body {
         Ok(Self { kind, table: object.0 })
     }
 
+    /// Reads one table of a file, such as `[[dialect]]`.
+    ///
+    /// # Errors
+    /// [`Objection`]
+    pub fn parse_table(kind: SettingKind, text: &str) -> Result<Self, Objection> {
+        let objection = |why: String| Objection { member: None, why };
+        let file: Table = toml::from_str(text).map_err(|error| {
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            objection(format!("line {}: {}", before.matches('\n').count() + 1, error.message()))
+        })?;
+        let name = kind.as_str();
+        let one = file.get(name).filter(|_| file.len() == 1).and_then(Value::as_array).map(Vec::as_slice);
+        match one {
+            // It may hold what a request may hold, and nothing beside it.
+            Some([table @ Value::Table(_)]) => {
+                Self::parse(kind, &serde_json::to_vec(table).unwrap_or_default())
+            }
+            _ => Err(objection(format!("write one [[{name}]], and nothing beside it"))),
+        }
+    }
+
     /// The id that it gives itself.
     pub fn id(&self) -> Option<&str> {
         self.table.get(self.id_key()).and_then(Value::as_str)

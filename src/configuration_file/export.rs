@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use toml::{Table, Value};
 
-use crate::storage::Setting;
+use crate::{domain::setting::SettingKind, storage::Setting};
 
 /// What the file begins with.
 const HEAD: &str = "\
@@ -28,6 +28,38 @@ pub fn as_file(settings: &[Setting]) -> String {
         text.push_str(&table_text_with(setting.kind.as_str(), &table, true));
     }
     text
+}
+
+/// One thing as its table in a file, by its description.
+pub fn as_table(kind: SettingKind, description: &str) -> String {
+    // A description is a JSON object that this program wrote.
+    let table: Table = serde_json::from_str(description).unwrap_or_default();
+    spread(&format!("[[{}]]", kind.as_str()), kind.as_str(), &table)
+}
+
+/// A table with a line for each of its members, and a place of its own for each table within it that holds anything.
+fn spread(head: &str, name: &str, table: &Table) -> String {
+    let mut text = format!("{head}\n");
+    let mut below = String::new();
+    for (key, value) in table {
+        let inner = format!("{name}.{}", written_key(key));
+        match value {
+            Value::Table(table) if table.is_empty() => {}
+            Value::Table(table) => {
+                below.push('\n');
+                below.push_str(&spread(&format!("[{inner}]"), &inner, table));
+            }
+            Value::Array(items) if !items.is_empty() && items.iter().all(Value::is_table) => {
+                for item in items.iter().filter_map(Value::as_table) {
+                    below.push('\n');
+                    below.push_str(&spread(&format!("[[{inner}]]"), &inner, item));
+                }
+            }
+            // Writing to memory never fails.
+            _ => _ = writeln!(text, "{} = {value}", written_key(key)),
+        }
+    }
+    text + &below
 }
 
 /// A table with a line for each of its members.

@@ -24,7 +24,7 @@ use self::entries::{
 pub use self::{
     body::{Body, Objection},
     dialects::{DialectEntry, ready_made},
-    export::as_file,
+    export::{as_file, as_table},
     pixel::PixelEntry,
     postback::PostbackEntry,
 };

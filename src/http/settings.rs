@@ -9,10 +9,11 @@ use crate::{
     configuration_file::{Body, Objection, World},
     domain::{
         access::Role,
+        catalog::Catalog,
         ids::{MerchantId, TokenId},
         setting::SettingKind,
     },
-    storage::{Seen, Setting},
+    storage::{Configuration, Keep, Seen, Setting},
 };
 
 /// One thing as somebody wants it.
@@ -37,15 +38,35 @@ impl Wanted<'_> {
 
     /// Brings it about, and gives what is there then.
     pub(super) async fn bring_about(self, shared: &Shared, caller: &Caller) -> Result<Setting, Problem> {
+        self.bring_about_once(shared, caller, None).await
+    }
+
+    /// The same, and keeps the answer about it.
+    pub(super) async fn bring_about_once(
+        self,
+        shared: &Shared,
+        caller: &Caller,
+        keep: Option<Keep<'_, Setting>>,
+    ) -> Result<Setting, Problem> {
         let (kind, id, storage) = (self.kind, self.id(), &shared.edge.storage);
+        let (wanted, _) = self.read(shared, caller).await?;
+        let seen = Seen { kind, id: &id, version: self.version.as_deref() };
+        storage.configure(&wanted, &caller.author(), Some(seen), keep).await?;
+        find(shared, kind, &id).await
+    }
+
+    /// What it would bring about, and what is there.
+    pub(super) async fn read(
+        &self,
+        shared: &Shared,
+        caller: &Caller,
+    ) -> Result<(Configuration, Catalog), Problem> {
         // What was configured a moment ago, perhaps in another process, must be there to be referred to.
-        let present = storage.catalog().await?;
+        let present = shared.edge.storage.catalog().await?;
         let new_id = || TokenId::new(new_uuid(caller.now));
         let world = World { present: &present, digester: &shared.edge.digester, new_id: &new_id };
         let wanted = self.body.read(self.merchant, &world)?;
-        let seen = Seen { kind, id: &id, version: self.version.as_deref() };
-        storage.configure(&wanted, &caller.author(), Some(seen)).await?;
-        find(shared, kind, &id).await
+        Ok((wanted, present))
     }
 }
 
@@ -78,11 +99,12 @@ pub(super) async fn must_manage(
 impl From<Objection> for Problem {
     fn from(objection: Objection) -> Self {
         let why = objection.why.trim_end_matches('.');
+        let end = if why.ends_with('?') { "" } else { "." };
         let code = "invalid_setting";
         let problem = |detail: &str| Self::new(StatusCode::BAD_REQUEST, code, "Invalid setting", detail);
         match objection.member {
-            Some(member) => problem(&format!("Change `{member}`: {why}.")).of(member),
-            None => problem(&format!("Change the body: {why}.")),
+            Some(member) => problem(&format!("Change `{member}`: {why}{end}")).of(member),
+            None => problem(&format!("Change the body: {why}{end}")),
         }
     }
 }

@@ -9,10 +9,11 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::{
-    AuditRow, Storage, StorageError,
+    AuditRow, Keep, Storage, StorageError,
     audit::insert_audit,
     entity::{account, session},
     rows::{known, valid},
+    saved_answers::keep_answer,
     saving::{lock, whole_row},
 };
 use crate::domain::{
@@ -58,7 +59,7 @@ impl Storage {
         row.map(|row| Ok(Account { user: user_of(&row)?, password: row.password })).transpose()
     }
 
-    /// Adds a user; `only_first` where nobody may have an account yet.
+    /// Adds a user, `only_first` where nobody may have an account yet, and gives their version.
     ///
     /// # Errors
     /// [`StorageError::Refused`] if the name is taken, or somebody has an account already.
@@ -68,7 +69,8 @@ impl Storage {
         password: String,
         only_first: bool,
         audit: &AuditRow,
-    ) -> Result<(), StorageError> {
+        keep: Option<Keep<'_, String>>,
+    ) -> Result<String, StorageError> {
         let transaction = self.begin().await?;
         if only_first && account::Entity::find().count(&*transaction).await? > 0 {
             return Err(StorageError::Refused(
@@ -86,11 +88,14 @@ impl Storage {
             last_sign_in_at: None,
             disabled_at: None,
         };
+        let version = version_of(&row);
         account::Entity::insert(row.into_active_model().reset_all())
             .exec_without_returning(&*transaction)
             .await?;
         insert_audit(&*transaction, &AuditRow { after: Some(told(user)), ..audit.clone() }).await?;
-        Ok(transaction.commit().await?)
+        keep_answer(&*transaction, &self.sealer, keep, &version).await?;
+        transaction.commit().await?;
+        Ok(version)
     }
 
     /// The user of this name, with what tells them from what they were: it changes with their password too, and not

@@ -7,10 +7,11 @@ use sea_orm::{
 use serde_json::json;
 
 use super::{
-    AuditRow, Storage, StorageError,
+    AuditRow, Keep, Storage, StorageError,
     audit::insert_audit,
     entity::api_key,
     rows::{known, valid},
+    saved_answers::keep_answer,
 };
 use crate::domain::{
     access::{ApiKey, Role},
@@ -32,6 +33,7 @@ impl Storage {
         key: &ApiKey,
         digest: &TokenDigest,
         audit: &AuditRow,
+        keep: Option<Keep<'_, ()>>,
     ) -> Result<(), StorageError> {
         let transaction = self.begin().await?;
         let of_name = api_key::Column::Name.eq(key.name.as_str());
@@ -55,6 +57,7 @@ impl Storage {
             .exec_without_returning(&*transaction)
             .await?;
         insert_audit(&*transaction, &AuditRow { after: Some(told(key)), ..audit.clone() }).await?;
+        keep_answer(&*transaction, &self.sealer, keep, &()).await?;
         Ok(transaction.commit().await?)
     }
 

@@ -6,11 +6,12 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde::{Serialize, Serializer};
 
 use super::{
-    Storage, StorageError,
+    Keep, Storage, StorageError,
     audit::{AuditRow, Author, insert_audit},
     catalog::signing_secret_context,
     entity::{goal, merchant, offer, token},
     pixels::goal_events_json,
+    saved_answers::keep_answer,
     saving::{Action, Saving, announce, json_list, lock},
     setting::{Configured, Setting, Which, described},
     tokens,
@@ -115,7 +116,7 @@ impl fmt::Display for Difference {
 
 impl Storage {
     /// Brings a configuration about, all of it or nothing, and says what was done. Each thing that is created or
-    /// changed leaves an entry in the audit log.
+    /// changed leaves an entry in the audit log. The answer about what was seen is kept, where it shall be.
     ///
     /// # Errors
     /// [`StorageError::Stale`] if something is not as it was seen, [`StorageError::Refused`] if it is there already;
@@ -125,6 +126,7 @@ impl Storage {
         wanted: &Configuration,
         author: &Author,
         seen: Option<Seen<'_>>,
+        keep: Option<Keep<'_, Setting>>,
     ) -> Result<Vec<Difference>, StorageError> {
         let transaction = self.begin().await?;
         lock(&*transaction).await?;
@@ -154,6 +156,11 @@ impl Storage {
         let done = work.done;
         if done.iter().any(|difference| difference.action != Action::Unchanged) {
             announce(&transaction).await?;
+        }
+        if let (Some(Seen { kind, id, .. }), Some(_)) = (seen, &keep) {
+            let made = self.settings_in(&*transaction, kind, Which::one(id)).await?.pop();
+            let made = made.ok_or_else(|| StorageError::Broken(format!("the {kind} {id} is not there")))?;
+            keep_answer(&*transaction, &self.sealer, keep, &made).await?;
         }
         transaction.commit().await?;
         Ok(done)

@@ -60,7 +60,7 @@ pub use self::{
     log::{LogFilter, LogRow, Outcome},
     outbox::{Attempt, Claimed, Outbox, Settlement, Taken, Wanted},
     rollup::RollUp,
-    saved_answers::{Held, Once, SavedAnswer},
+    saved_answers::{Held, Keep, Once, SavedAnswer},
     saving::Action,
     scan::Scanned,
     setting::{Setting, Which},

@@ -1,9 +1,11 @@
 //! What creations were answered with under an `Idempotency-Key`, so that each of them happens once.
 //!
-//! A creation that this room writes keeps its answer in its own transaction ([`keep`]), after a look at what
+//! A creation that this room writes keeps its answer in its own transaction ([`Keep`]), after a look at what
 //! the key stands for ([`Storage::held`]). One that goes through the door first takes the key for what it is
 //! about to create ([`Storage::take_key`]): whoever repeats it, even after a crash, is given the same plan, and
 //! the door knows what it has recorded already.
+
+use std::fmt;
 
 use sea_orm::{ConnectionTrait, Statement, Value};
 
@@ -42,8 +44,29 @@ pub enum Held {
 pub struct SavedAnswer {
     /// Its HTTP status.
     pub status: u16,
+    /// The version of what was created, where it has one.
+    pub version: Option<String>,
     /// Its body. It may hold a secret that is shown once, so it is sealed at rest.
     pub body: String,
+}
+
+/// How the answer to a creation is kept in the transaction of what it tells of, so that whoever repeats the creation is
+/// given the same answer.
+pub struct Keep<'a, T> {
+    /// Under which key.
+    pub once: &'a Once,
+    /// What is answered, given what was created.
+    pub answer: &'a (dyn Fn(&T) -> SavedAnswer + Send + Sync),
+    /// Draws fresh randomness to seal the answer with.
+    pub nonce: fn() -> [u8; NONCE_LEN],
+    /// When.
+    pub at: Timestamp,
+}
+
+impl<T> fmt::Debug for Keep<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keep").field("once", self.once).finish_non_exhaustive()
+    }
 }
 
 /// The status of a plan, which has no answer yet.
@@ -104,18 +127,17 @@ impl Storage {
 const INSERT: &str = "INSERT INTO saved_answer (actor, idempotency_key, request, status, body, at)
     VALUES ($1, $2, $3, $4, $5, $6)";
 
-/// Keeps an answer, in the transaction of what it tells of. Where somebody else was faster with the same key it is a
+/// Keeps the answer to a creation that is to happen once. Where somebody else was faster with the same key it is a
 /// [`StorageError::Conflict`], nothing is created, and [`Storage::held`] tells what was.
-#[expect(dead_code, reason = "settings are created by the file so far, which needs no keys")]
-pub(super) async fn keep(
+pub(super) async fn keep_answer<T: Sync>(
     connection: &impl ConnectionTrait,
     sealer: &Sealer,
-    once: &Once,
-    answer: &SavedAnswer,
-    nonce: [u8; NONCE_LEN],
-    now: Timestamp,
+    keep: Option<Keep<'_, T>>,
+    made: &T,
 ) -> Result<(), StorageError> {
-    execute(connection, INSERT.to_owned(), sealed(sealer, once, answer, nonce, now)).await.map(drop)
+    let Some(keep) = keep else { return Ok(()) };
+    let row = sealed(sealer, keep.once, &(keep.answer)(made), (keep.nonce)(), keep.at);
+    execute(connection, INSERT.to_owned(), row).await.map(drop)
 }
 
 async fn held(
@@ -135,8 +157,13 @@ async fn held(
     if i64::from(status) == PLANNED {
         return Ok(Some(Held::Plan(body)));
     }
-    let body = open_secret(sealer, &body, &context(once))?.expose().to_owned();
-    Ok(Some(Held::Answer(SavedAnswer { status: u16::try_from(status).unwrap_or_default(), body })))
+    let text = open_secret(sealer, &body, &context(once))?;
+    let (version, body) = text.expose().split_once('\n').unwrap_or(("", text.expose()));
+    Ok(Some(Held::Answer(SavedAnswer {
+        status: u16::try_from(status).unwrap_or_default(),
+        version: Some(version.to_owned()).filter(|version| !version.is_empty()),
+        body: body.to_owned(),
+    })))
 }
 
 async fn execute(
@@ -155,7 +182,9 @@ fn sealed(
     nonce: [u8; NONCE_LEN],
     now: Timestamp,
 ) -> Vec<Value> {
-    let body = sealer.seal(answer.body.as_bytes(), &context(once), nonce);
+    // A version has no line break, and no body that this program answers begins with one.
+    let text = format!("{}\n{}", answer.version.as_deref().unwrap_or_default(), answer.body);
+    let body = sealer.seal(text.as_bytes(), &context(once), nonce);
     row(once, answer.status.into(), body, now)
 }
 

@@ -31,16 +31,26 @@ impl Storage {
     /// # Errors
     /// [`StorageError`]
     pub async fn settings(&self, kind: SettingKind, which: Which<'_>) -> Result<Vec<Setting>, StorageError> {
-        let (reader, sealer) = (&self.reader, &self.sealer);
+        self.settings_in(&self.reader, kind, which).await
+    }
+
+    /// The same, as a transaction sees it.
+    pub(super) async fn settings_in(
+        &self,
+        connection: &impl ConnectionTrait,
+        kind: SettingKind,
+        which: Which<'_>,
+    ) -> Result<Vec<Setting>, StorageError> {
+        let sealer = &self.sealer;
         match kind {
-            SettingKind::Currency => described::<Currency>(reader, sealer, which).await,
-            SettingKind::Merchant => described::<Merchant>(reader, sealer, which).await,
-            SettingKind::Goal => described::<GoalSetting>(reader, sealer, which).await,
-            SettingKind::Affiliate => described::<Affiliate>(reader, sealer, which).await,
-            SettingKind::Offer => described::<Offer>(reader, sealer, which).await,
-            SettingKind::Postback => described::<PostbackEndpoint>(reader, sealer, which).await,
-            SettingKind::Dialect => described::<Dialect>(reader, sealer, which).await,
-            SettingKind::Pixel => described::<Pixel>(reader, sealer, which).await,
+            SettingKind::Currency => described::<Currency>(connection, sealer, which).await,
+            SettingKind::Merchant => described::<Merchant>(connection, sealer, which).await,
+            SettingKind::Goal => described::<GoalSetting>(connection, sealer, which).await,
+            SettingKind::Affiliate => described::<Affiliate>(connection, sealer, which).await,
+            SettingKind::Offer => described::<Offer>(connection, sealer, which).await,
+            SettingKind::Postback => described::<PostbackEndpoint>(connection, sealer, which).await,
+            SettingKind::Dialect => described::<Dialect>(connection, sealer, which).await,
+            SettingKind::Pixel => described::<Pixel>(connection, sealer, which).await,
         }
     }
 

@@ -7,11 +7,12 @@ use sea_orm::{
 use serde_json::json;
 
 use super::{
-    AuditRow, Storage, StorageError,
+    AuditRow, Keep, Storage, StorageError,
     audit::{Author, insert_audit},
     catalog::token_of,
     configuration::TokenSetting,
     entity::{catalog, merchant, token},
+    saved_answers::keep_answer,
     saving::{announce, lock},
 };
 use crate::domain::{
@@ -31,6 +32,7 @@ impl Storage {
         setting: &TokenSetting,
         expires_at: Option<Timestamp>,
         author: &Author,
+        keep: Option<Keep<'_, Token>>,
     ) -> Result<Token, StorageError> {
         let transaction = self.begin().await?;
         lock(&*transaction).await?;
@@ -38,10 +40,11 @@ impl Storage {
             return Err(StorageError::Refused(format!("there is no merchant {merchant}")));
         }
         let entry = author.entry("token.issue", &format!("token:{}", setting.id));
-        let row = insert(&*transaction, merchant, setting, expires_at, entry).await?;
+        let token = token_of(insert(&*transaction, merchant, setting, expires_at, entry).await?)?;
         announce(&transaction).await?;
+        keep_answer(&*transaction, &self.sealer, keep, &token).await?;
         transaction.commit().await?;
-        token_of(row)
+        Ok(token)
     }
 
     /// Gives a merchant a new token in place of one that it has, or of all of them: those that are accepted end at the
@@ -57,6 +60,7 @@ impl Storage {
         setting: &TokenSetting,
         (new_ends, old_ends): (Option<Timestamp>, Timestamp),
         author: &Author,
+        keep: Option<Keep<'_, (Token, Vec<Token>)>>,
     ) -> Result<(Token, Vec<Token>), StorageError> {
         let transaction = self.begin().await?;
         lock(&*transaction).await?;
@@ -82,8 +86,10 @@ impl Storage {
             ending.push(token_of(changed)?);
         }
         announce(&transaction).await?;
+        let made = (token_of(new)?, ending);
+        keep_answer(&*transaction, &self.sealer, keep, &made).await?;
         transaction.commit().await?;
-        Ok((token_of(new)?, ending))
+        Ok(made)
     }
 
     /// All tokens, revoked ones included, of one merchant or of all.

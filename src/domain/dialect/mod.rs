@@ -189,6 +189,15 @@ impl Dialect {
         &self.form
     }
 
+    /// Where its postbacks come to; `TOKEN` stands for the merchant's.
+    pub fn addresses(&self) -> Vec<String> {
+        let own = format!("/postback/{}", self.id);
+        let with_token = self.token_places.contains(&TokenPlace::Path).then(|| format!("{own}/TOKEN"));
+        let below =
+            if self.own_words { Vec::new() } else { [Some(own), with_token].into_iter().flatten().collect() };
+        self.paths.iter().cloned().chain(below).collect()
+    }
+
     /// Whether its senders may name a player by user and spot.
     pub fn knows_spots(&self) -> bool {
         !self.names(SPOT).is_empty()

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::{
     extract::{Path, State},
-    http::StatusCode,
     response::Response,
 };
 use serde::{Deserialize, Serialize};
@@ -13,8 +12,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use super::{
-    Json, Page, json,
-    reading::{Query, Read, invalid, path_id},
+    Json, Page,
+    creation::{Creation, answered, created, earlier, keep},
+    reading::{Query, invalid, path_id},
     users::{RoleWord, role},
 };
 use crate::{
@@ -125,9 +125,10 @@ struct NewKey {
 
 /// Makes a key for a program.
 ///
-/// Its text is in this answer and nowhere else.
+/// Its text is in this answer and nowhere else, but for a repetition under the same `Idempotency-Key`.
 #[utoipa::path(
     post, path = "/api/v1/api-keys", tag = "api-keys",
+    params(("Idempotency-Key" = Option<String>, Header, description = "Your name for this creation; it happens once.")),
     request_body = NewKey,
     responses((status = 201, description = "The key, with its text.", body = CreatedKey))
 )]
@@ -135,12 +136,16 @@ async fn create(
     caller: Caller,
     State(shared): State<Arc<Shared>>,
     query: Query,
-    Read(body): Read<NewKey>,
+    creation: Creation<NewKey>,
 ) -> Result<Response, Problem> {
+    let (once, body) = (creation.once(&caller), creation.body);
     let shown: String = body.name.chars().take(64).collect();
     let subject = format!("api-key:{shown}");
     caller.must(Role::Admin, &shared, "api-key.create", &subject).await?;
     query.finish()?;
+    if let Some(answer) = earlier(&shared, once.as_ref()).await? {
+        return Ok(answer);
+    }
     let name = ApiKeyName::parse(&body.name)
         .map_err(|error| invalid("name", &format!("Change `name`: {error}.")))?;
     let (text, digest) = new_api_key(&shared.edge.digester);
@@ -152,9 +157,12 @@ async fn create(
         last_used_at: None,
         revoked_at: None,
     };
-    shared.edge.storage.add_api_key(&key, &digest, &caller.audit("api-key.create", &subject)).await?;
-    let created = CreatedKey { view: ApiKeyView::from(key), key: text.expose().to_owned() };
-    Ok(json(StatusCode::CREATED, &created))
+    let answer = |(): &()| {
+        created(None, &CreatedKey { view: ApiKeyView::from(key.clone()), key: text.expose().to_owned() })
+    };
+    let (audit, keep) = (caller.audit("api-key.create", &subject), keep(once.as_ref(), &caller, &answer));
+    let made = shared.edge.storage.add_api_key(&key, &digest, &audit, keep).await;
+    answered(&shared, once.as_ref(), made, answer).await
 }
 
 /// Revokes a key for good, at once.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use axum::{
     extract::{Path, State},
     http::StatusCode,
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{
     Json, Page,
-    creation::{Creation, replayed, reused},
+    creation::{self, Creation, replayed, reused},
     reading::{Query, invalid, invalid_cursor},
 };
 use crate::{
@@ -232,11 +232,11 @@ async fn create(
     let view = RecordedClick { success: true, duplicate, url: answer.body, click };
     let body = serde_json::to_string(&view).map_err(|_| Problem::internal())?;
     let status = if duplicate { StatusCode::OK } else { StatusCode::CREATED };
-    let answer = SavedAnswer { status: status.as_u16(), body };
+    let answer = SavedAnswer { status: status.as_u16(), version: None, body };
     if let Some(once) = &once {
         shared.edge.storage.answer_plan(once, &answer, random(), caller.now).await?;
     }
-    Ok((status, [(axum::http::header::CONTENT_TYPE, JSON)], answer.body).into_response())
+    Ok(creation::respond(answer))
 }
 
 fn read(body: &ClickBody, drawn: ClickId) -> Result<ClickRequest, Problem> {

@@ -11,6 +11,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     Json, Page,
+    creation::Creation,
     reading::{Query, RawBody},
     settings::{Described, changed, created, merchant, page, versioned},
 };
@@ -55,7 +56,10 @@ async fn list(
 /// The body has the keys of the configuration file.
 #[utoipa::path(
     post, path = "/api/v1/merchants/{id}/goals", tag = "goals",
-    params(("id" = String, Path, description = "The merchant.")),
+    params(
+        ("id" = String, Path, description = "The merchant."),
+        ("Idempotency-Key" = Option<String>, Header, description = "Your name for this creation; it happens once."),
+    ),
     request_body = GoalEntry,
     responses((
         status = 201, description = "It is there now.", body = GoalEntry,
@@ -67,10 +71,10 @@ async fn create(
     State(shared): State<Arc<Shared>>,
     Path(id): Path<String>,
     query: Query,
-    body: RawBody,
+    creation: Creation<RawBody>,
 ) -> Result<Response, Problem> {
     let merchant = merchant(&shared, &id).await?;
-    created(&shared, &caller, KIND, Some(&merchant), query, &body).await
+    created(&shared, &caller, KIND, Some(&merchant), query, &creation).await
 }
 
 /// One goal.

@@ -13,6 +13,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     Json, Page,
+    creation::{Creation, answered, earlier, keep},
     reading::{Query, RawBody},
 };
 use crate::{
@@ -27,7 +28,7 @@ use crate::{
         problem::Problem,
         settings::{Wanted, find, goal_id, must_manage},
     },
-    storage::{Setting, Which},
+    storage::{SavedAnswer, Setting, Which},
 };
 
 /// A setting as it is described.
@@ -69,6 +70,10 @@ macro_rules! resource {
                 post, path = $all, tag = $tag,
                 summary = concat!("Creates one more ", $what, "."),
                 description = "The body has the keys of the configuration file.",
+                params((
+                    "Idempotency-Key" = Option<String>, Header,
+                    description = "Your name for this creation; it happens once."
+                )),
                 request_body = $entry,
                 responses((
                     status = 201, description = "It is there now.", body = $entry,
@@ -79,9 +84,9 @@ macro_rules! resource {
                 caller: Caller,
                 State(shared): State<Arc<Shared>>,
                 query: Query,
-                body: RawBody,
+                creation: Creation<RawBody>,
             ) -> Result<Response, Problem> {
-                created(&shared, &caller, KIND, None, query, &body).await
+                created(&shared, &caller, KIND, None, query, &creation).await
             }
 
             #[utoipa::path(
@@ -222,14 +227,24 @@ pub(super) async fn created(
     kind: SettingKind,
     merchant: Option<&MerchantId>,
     query: Query,
-    body: &RawBody,
+    creation: &Creation<RawBody>,
 ) -> Result<Response, Problem> {
-    let body = Body::parse(kind, &body.0);
+    let body = Body::parse(kind, &creation.body.0);
     let named = body.as_ref().ok().and_then(Body::id).unwrap_or("new");
     must_manage(shared, caller, kind, "create", named).await?;
     query.finish()?;
+    let once = creation.once(caller);
+    if let Some(answer) = earlier(shared, once.as_ref()).await? {
+        return Ok(answer);
+    }
+    let answer = |setting: &Setting| SavedAnswer {
+        status: StatusCode::CREATED.as_u16(),
+        version: Some(setting.version.clone()),
+        body: setting.description.clone(),
+    };
     let wanted = Wanted { kind, merchant, body: body?, version: None };
-    Ok(versioned(StatusCode::CREATED, wanted.bring_about(shared, caller).await?))
+    let made = wanted.bring_about_once(shared, caller, keep(once.as_ref(), caller, &answer)).await;
+    answered(shared, once.as_ref(), made, answer).await
 }
 
 pub(super) async fn changed(

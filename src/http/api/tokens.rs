@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::{
     extract::{Path, State},
-    http::StatusCode,
     response::Response,
 };
 use serde::{Deserialize, Serialize};
@@ -13,8 +12,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use super::{
-    Json, Page, json,
-    reading::{Query, Read, invalid, path_id},
+    Json, Page,
+    creation::{Creation, answered, created, earlier, keep},
+    reading::{Query, invalid, path_id},
     settings::merchant,
 };
 use crate::{
@@ -26,6 +26,7 @@ use crate::{
         token::Token,
     },
     http::{Shared, access::Caller, issue::new_token, problem::Problem},
+    storage::{Once, SavedAnswer},
 };
 
 /// How long the name of a token may be, in characters.
@@ -160,11 +161,14 @@ struct IssueBody {
 
 /// Makes a token.
 ///
-/// Its text is in this answer and nowhere else. The others stay valid, unless `overlap_hours` says when they end: time
-/// for the merchant to change over.
+/// Its text is in this answer and nowhere else, but for a repetition under the same `Idempotency-Key`. The others stay
+/// valid, unless `overlap_hours` says when they end: time for the merchant to change over.
 #[utoipa::path(
     post, path = "/api/v1/merchants/{id}/tokens", tag = "tokens",
-    params(("id" = String, Path, description = "The merchant.")),
+    params(
+        ("id" = String, Path, description = "The merchant."),
+        ("Idempotency-Key" = Option<String>, Header, description = "Your name for this creation; it happens once."),
+    ),
     request_body = IssueBody,
     responses((status = 201, description = "The token, with its text.", body = IssuedToken))
 )]
@@ -173,14 +177,19 @@ async fn issue(
     State(shared): State<Arc<Shared>>,
     Path(id): Path<String>,
     query: Query,
-    Read(body): Read<IssueBody>,
+    creation: Creation<IssueBody>,
 ) -> Result<Response, Problem> {
     let merchant = managed(&shared, &caller, &id, "token.issue").await?;
     query.finish()?;
+    let (once, body) = (creation.once(&caller), creation.body);
+    if let Some(answer) = earlier(&shared, once.as_ref()).await? {
+        return Ok(answer);
+    }
     let expires_at = body.expires_at.as_deref().map(|text| later(text, caller.now)).transpose()?;
     let label = body.label.as_deref().unwrap_or("default");
-    let issued = issue_token(&shared, &caller, &merchant, label, (expires_at, body.overlap_hours)).await?;
-    Ok(issued.answer(caller.now))
+    let ends = (expires_at, body.overlap_hours);
+    let issued = issue_token(&shared, &caller, &merchant, label, ends, once.as_ref()).await;
+    answered(&shared, once.as_ref(), issued, |issued| issued.answer(caller.now)).await
 }
 
 /// A token that was just made.
@@ -194,14 +203,18 @@ pub(in crate::http) struct Issued {
 }
 
 impl Issued {
-    fn answer(&self, now: Timestamp) -> Response {
-        let view = IssuedToken {
-            token: TokenView::of(&self.token, now),
-            text: self.text.expose().to_owned(),
-            ending: self.ending.iter().map(|token| TokenView::of(token, now)).collect(),
-        };
-        json(StatusCode::CREATED, &view)
+    fn answer(&self, now: Timestamp) -> SavedAnswer {
+        answer(&self.token, &self.text, &self.ending, now)
     }
+}
+
+fn answer(token: &Token, text: &Secret, ending: &[Token], now: Timestamp) -> SavedAnswer {
+    let view = IssuedToken {
+        token: TokenView::of(token, now),
+        text: text.expose().to_owned(),
+        ending: ending.iter().map(|token| TokenView::of(token, now)).collect(),
+    };
+    created(None, &view)
 }
 
 /// Gives a merchant a token, which ends at this time, if at any; its others end after so many hours, if at all.
@@ -211,13 +224,22 @@ pub(in crate::http) async fn issue_token(
     merchant: &MerchantId,
     label: &str,
     (expires_at, overlap_hours): (Option<Timestamp>, Option<u32>),
+    once: Option<&Once>,
 ) -> Result<Issued, Problem> {
     let (text, setting) = new_token(&shared.edge.digester, self::label(label)?, caller.now);
     let ends = overlap_hours.map(|hours| overlap(hours, caller.now)).transpose()?;
+    let alone = |token: &Token| answer(token, &text, &[], caller.now);
+    let together = |(token, ending): &(Token, Vec<Token>)| answer(token, &text, ending, caller.now);
     let (storage, author) = (&shared.edge.storage, caller.author());
     let (token, ending) = match ends {
-        None => (storage.add_token(merchant, &setting, expires_at, &author).await?, Vec::new()),
-        Some(ends) => storage.rotate_tokens(merchant, None, &setting, (expires_at, ends), &author).await?,
+        None => {
+            let keep = keep(once, caller, &alone);
+            (storage.add_token(merchant, &setting, expires_at, &author, keep).await?, Vec::new())
+        }
+        Some(ends) => {
+            let keep = keep(once, caller, &together);
+            storage.rotate_tokens(merchant, None, &setting, (expires_at, ends), &author, keep).await?
+        }
     };
     Ok(Issued { token, text, ending })
 }
@@ -239,6 +261,7 @@ struct RotateBody {
     params(
         ("id" = String, Path, description = "The merchant."),
         ("token_id" = String, Path, description = "The old token's id."),
+        ("Idempotency-Key" = Option<String>, Header, description = "Your name for this creation; it happens once."),
     ),
     request_body = RotateBody,
     responses((status = 201, description = "The new token, with its text.", body = IssuedToken))
@@ -248,13 +271,18 @@ async fn rotate(
     State(shared): State<Arc<Shared>>,
     Path((id, token)): Path<(String, String)>,
     query: Query,
-    Read(body): Read<RotateBody>,
+    creation: Creation<RotateBody>,
 ) -> Result<Response, Problem> {
     let merchant = managed(&shared, &caller, &id, "token.rotate").await?;
     query.finish()?;
+    let (once, body) = (creation.once(&caller), creation.body);
+    if let Some(answer) = earlier(&shared, once.as_ref()).await? {
+        return Ok(answer);
+    }
     let old = token_of(&shared, &merchant, &token).await?;
-    let issued = replace_token(&shared, &caller, old, body.overlap_hours.unwrap_or(24)).await?;
-    Ok(issued.answer(caller.now))
+    let hours = body.overlap_hours.unwrap_or(24);
+    let issued = replace_token(&shared, &caller, old, hours, once.as_ref()).await;
+    answered(&shared, once.as_ref(), issued, |issued| issued.answer(caller.now)).await
 }
 
 /// Makes a token in place of another, which ends after so many hours.
@@ -263,12 +291,14 @@ pub(in crate::http) async fn replace_token(
     caller: &Caller,
     old: Token,
     overlap_hours: u32,
+    once: Option<&Once>,
 ) -> Result<Issued, Problem> {
     let ends = overlap(overlap_hours, caller.now)?;
     let (text, setting) = new_token(&shared.edge.digester, old.label, caller.now);
-    let (storage, author) = (&shared.edge.storage, caller.author());
+    let together = |(token, ending): &(Token, Vec<Token>)| answer(token, &text, ending, caller.now);
+    let (storage, author, keep) = (&shared.edge.storage, caller.author(), keep(once, caller, &together));
     let (token, ending) =
-        storage.rotate_tokens(&old.merchant, Some(old.id), &setting, (None, ends), &author).await?;
+        storage.rotate_tokens(&old.merchant, Some(old.id), &setting, (None, ends), &author, keep).await?;
     Ok(Issued { token, text, ending })
 }
 

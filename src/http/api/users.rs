@@ -12,7 +12,9 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    Json, Page, json,
+    Json, Page,
+    creation::{Creation, answered, created, earlier, keep},
+    json,
     reading::{Query, Read, invalid},
     settings::{if_match, with_version},
 };
@@ -114,6 +116,7 @@ struct NewUser {
 /// Adds a user.
 #[utoipa::path(
     post, path = "/api/v1/users", tag = "users",
+    params(("Idempotency-Key" = Option<String>, Header, description = "Your name for this creation; it happens once.")),
     request_body = NewUser,
     responses((
         status = 201, description = "The user is there now.", body = UserView,
@@ -124,20 +127,27 @@ async fn create(
     caller: Caller,
     State(shared): State<Arc<Shared>>,
     query: Query,
-    Read(body): Read<NewUser>,
+    creation: Creation<NewUser>,
 ) -> Result<Response, Problem> {
+    let once = creation.once(&caller);
+    let body = creation.body;
     let shown: String = body.name.chars().take(64).collect();
     let subject = format!("user:{shown}");
     caller.must(Role::Admin, &shared, "user.add", &subject).await?;
     query.finish()?;
+    if let Some(answer) = earlier(&shared, once.as_ref()).await? {
+        return Ok(answer);
+    }
     let name =
         UserName::parse(&body.name).map_err(|error| invalid("name", &format!("Change `name`: {error}.")))?;
     let role = role(&body.role)?;
     let hash = shared.sign_ins.hash(password(body.password)?).await?;
     let created_at = caller.now;
     let user = User { name, role, created_at, last_sign_in_at: None, disabled_at: None };
-    shared.edge.storage.add_user(&user, hash, false, &caller.audit("user.add", &subject)).await?;
-    answer(&shared, StatusCode::CREATED, &user.name).await
+    let answer = |version: &String| created(Some(version), &UserView::from(user.clone()));
+    let (audit, keep) = (caller.audit("user.add", &subject), keep(once.as_ref(), &caller, &answer));
+    let made = shared.edge.storage.add_user(&user, hash, false, &audit, keep).await;
+    answered(&shared, once.as_ref(), made, answer).await
 }
 
 /// One user.

@@ -164,7 +164,7 @@ pub(super) async fn set_up(
         before: None,
         after: None,
     };
-    shared.edge.storage.add_user(&user, hashed, true, &audit).await?;
+    shared.edge.storage.add_user(&user, hashed, true, &audit, None).await?;
     let cookie = access::sign_in(&shared, &parts, user.name.as_str(), password).await?;
     with_cookie(go_to("/"), &cookie)
 }
@@ -174,7 +174,7 @@ fn refused_set_up(key: &str, name: &str, errors: [&str; 2]) -> Response {
 }
 
 /// What is wrong with a new password that was given twice, as a sentence; empty for nothing.
-fn objection(fields: &Fields) -> String {
+pub(super) fn objection(fields: &Fields) -> String {
     let password = fields.get("password");
     match password_objection(password) {
         Some(objection) => format!("The password {objection}."),

@@ -57,6 +57,7 @@ pub(crate) struct Field {
     autocomplete: &'static str,
     placeholder: String,
     unit: String,
+    rows: u8,
 }
 
 impl HtmlSafe for Field {}
@@ -76,6 +77,7 @@ impl Field {
             autocomplete: "off",
             placeholder: String::new(),
             unit: String::new(),
+            rows: 4,
         }
     }
 
@@ -173,6 +175,12 @@ impl Field {
     #[must_use]
     pub(crate) fn unit(self, unit: impl Into<String>) -> Self {
         Self { unit: unit.into(), ..self }
+    }
+
+    /// How many of several lines can be seen at once.
+    #[must_use]
+    pub(crate) fn rows(self, rows: u8) -> Self {
+        Self { rows, ..self }
     }
 
     /// Of a form other than the page's main one, so that ids stay apart.

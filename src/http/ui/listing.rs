@@ -145,6 +145,11 @@ impl Column {
         Self { class: "amount", ..Self::new(title) }
     }
 
+    /// Of sentences, which go across a card.
+    pub(crate) fn across(title: impl Into<String>) -> Self {
+        Self { class: "across", ..Self::new(title) }
+    }
+
     /// Of things to do.
     pub(crate) fn acts() -> Self {
         Self { class: "actions", ..Self::new("Actions") }

@@ -26,10 +26,13 @@ pub(crate) enum Part {
     Text(String, String),
     /// Something to copy, with what it is.
     Copy(String, String),
-    /// What a form would do: the request as it would be sent, or what is wrong.
-    Preview(Result<String, String>),
-    /// What macros there are.
-    Macros(&'static [(&'static str, &'static str)]),
+    /// What to see to.
+    Warnings(String, Vec<String>),
+    /// Several lines as they are written, under their heading, and where to go on: an address and its name.
+    Written(String, String, Option<(String, String)>),
+    /// What a form would do: the request as it would be sent, or what is wrong. Nothing while there is nothing to send.
+    /// Beside it the macros that it may use.
+    Preview(Result<String, String>, &'static [(&'static str, &'static str)]),
 }
 
 /// A secret that is shown this once.

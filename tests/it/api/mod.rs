@@ -4,6 +4,7 @@ mod access;
 mod audit;
 mod clicks;
 mod conversions;
+mod creation;
 mod document;
 mod payouts;
 mod people;

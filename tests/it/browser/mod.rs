@@ -2,6 +2,7 @@
 
 mod docs;
 mod driver;
+mod endpoints;
 mod entrance;
 mod integration;
 mod page;

@@ -3,11 +3,13 @@
 mod account;
 mod audit;
 mod deliveries;
+mod endpoints;
 mod forms;
 mod integration;
 mod lists;
 mod log;
 mod pages;
+mod people;
 mod reprocess;
 mod review;
 mod sessions;
@@ -24,7 +26,7 @@ use crate::{
 };
 
 /// Every page that the navigation and the settings lead to.
-pub(crate) const PAGES: [&str; 21] = [
+pub(crate) const PAGES: [&str; 34] = [
     "/",
     "/conversions",
     "/players",
@@ -46,6 +48,19 @@ pub(crate) const PAGES: [&str; 21] = [
     "/settings/affiliates/new",
     "/settings/affiliates/lotus",
     "/settings/merchants/acme/integration",
+    "/settings/postbacks",
+    "/settings/postbacks/new",
+    "/settings/pixels",
+    "/settings/pixels/new",
+    "/settings/dialects",
+    "/settings/dialects/new",
+    "/settings/dialects/keitaro",
+    "/settings/dialects/conv",
+    "/settings/currencies",
+    "/settings/currencies/new",
+    "/settings/users",
+    "/settings/users/new",
+    "/settings/api-keys",
 ];
 
 /// Somebody who uses the pages, as a browser sends it: with a cookie, and with the token of the last page's forms.

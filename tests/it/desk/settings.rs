@@ -12,19 +12,19 @@ use crate::{
 const HOSTILE: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>";
 
 /// Fields as a browser sends them.
-type Sent = Vec<(String, String)>;
+pub(super) type Sent = Vec<(String, String)>;
 
 fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
     tag.split_once(&format!(" {name}=\""))?.1.split('"').next()
 }
 
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let text = text.replace("&#60;", "<").replace("&#62;", ">").replace("&#34;", "\"").replace("&#39;", "'");
     text.replace("&#38;", "&")
 }
 
 /// What a browser would send of the form of a page that goes to this address, if nobody touched it.
-fn untouched(page: &str, action: &str) -> Sent {
+pub(super) fn untouched(page: &str, action: &str) -> Sent {
     let form =
         between(page, &format!("<form method=\"post\" action=\"{action}\" class=\"stacked\""), "</form>");
     let mut sent = Sent::new();
@@ -47,36 +47,36 @@ fn untouched(page: &str, action: &str) -> Sent {
 }
 
 /// The same with other values of some fields.
-fn with(mut sent: Sent, values: &[(&str, &str)]) -> Sent {
+pub(super) fn with(mut sent: Sent, values: &[(&str, &str)]) -> Sent {
     sent.retain(|(name, _)| values.iter().all(|(other, _)| other != name));
     sent.extend(values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
     sent
 }
 
 /// Opens the page of something and sends its form with these values.
-async fn change(desk: &Desk<'_>, address: &str, values: &[(&str, &str)]) -> Answer {
+pub(super) async fn change(desk: &Desk<'_>, address: &str, values: &[(&str, &str)]) -> Answer {
     let page = desk.page(address).await;
     post(desk, address, &with(untouched(&page, address), values)).await
 }
 
-async fn post(desk: &Desk<'_>, address: &str, sent: &Sent) -> Answer {
+pub(super) async fn post(desk: &Desk<'_>, address: &str, sent: &Sent) -> Answer {
     let sent: Vec<_> = sent.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     desk.post_with(address, &[], &sent).await
 }
 
 #[track_caller]
-fn leads_to(answer: &Answer, address: &str) {
+pub(super) fn leads_to(answer: &Answer, address: &str) {
     assert_eq!((answer.status, answer.header("location")), (303, address), "{}", answer.text);
 }
 
 /// What a page says beside a field.
 #[track_caller]
-fn error(page: &Answer, field: &str) -> String {
+pub(super) fn error(page: &Answer, field: &str) -> String {
     plain(between(&page.text, &format!("id=\"f-{field}-error\">"), "<"))
 }
 
 /// What the API says of something.
-async fn described(server: &Server, path: &str) -> Value {
+pub(super) async fn described(server: &Server, path: &str) -> Value {
     let answer = Api::new(server, "viewer").get(path).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     answer.json
@@ -91,7 +91,7 @@ async fn opens(server: &Server, token: &str, status: u16) {
 }
 
 /// The text of the token that a page shows this once.
-fn shown_once(page: &str) -> String {
+pub(super) fn shown_once(page: &str) -> String {
     between(page, "class=\"once\"", "</section>")
         .split("data-copy=\"")
         .nth(1)

@@ -17,17 +17,17 @@ pub(super) enum Shape {
     /// Texts with commas, spaces or line ends between them; shown with this between.
     List(&'static str),
     /// Those that are ticked.
-    #[cfg_attr(not(test), expect(dead_code, reason = "postback endpoints have such a key"))]
     Ticked,
     /// Those of these that are ticked; others stay as they are.
     TickedOf(&'static [&'static str]),
     /// Names and texts: `name = text`, one a line.
-    #[cfg_attr(not(test), expect(dead_code, reason = "postback endpoints have such keys"))]
     Pairs,
     /// What goals pay: `goal = amount currency`, one a line.
     Payouts,
     /// A secret, which is never shown. Left empty, it stays as it is.
     Secret,
+    /// A switch that takes out what is kept. It stands before what may be put in its place.
+    Forget,
 }
 
 /// A key of the configuration file that a form shows.
@@ -51,7 +51,7 @@ impl Key {
     fn shown(self, description: &Table) -> String {
         let Some(value) = find(description, self.path) else { return String::new() };
         match (self.shape, value) {
-            (Shape::Secret, _) => String::new(),
+            (Shape::Secret | Shape::Forget, _) => String::new(),
             (Shape::Switch, value) => value.as_bool().filter(|on| *on).map_or("", |_| "1").to_owned(),
             (Shape::List(between), Value::Array(items)) => texts(items).join(between),
             (Shape::TickedOf(known), Value::Array(items)) => {
@@ -102,6 +102,7 @@ impl Key {
                 let ticked = sent.split_whitespace().map(Value::from);
                 Some(Value::Array(others.chain(ticked).collect()))
             }
+            Shape::Forget => None,
             _ if sent.is_empty() => None,
             Shape::Text | Shape::Secret => Some(Value::from(sent)),
             Shape::Number => {
@@ -140,14 +141,15 @@ pub(super) fn lay(keys: &[Key], fields: &Fields, description: &mut Table) -> Vec
 pub(super) fn field_of(keys: &[Key], member: &str) -> Option<&'static str> {
     let is_within =
         |inner: &str, outer: &str| inner.strip_prefix(outer).is_some_and(|it| it.starts_with('.'));
-    let exact = keys.iter().find(|key| key.path == member);
-    let near = || keys.iter().find(|key| is_within(key.path, member) || is_within(member, key.path));
+    let mut written = keys.iter().filter(|key| !matches!(key.shape, Shape::Forget));
+    let exact = written.clone().find(|key| key.path == member);
+    let near = || written.find(|key| is_within(key.path, member) || is_within(member, key.path));
     exact.or_else(near).map(|key| key.field)
 }
 
 /// The fields in which what was sent is not what is stored, with what is.
 pub(super) fn differences(keys: &[Key], fields: &Fields, stored: &Table) -> Vec<(&'static str, String)> {
-    let open = keys.iter().filter(|key| !matches!(key.shape, Shape::Secret));
+    let open = keys.iter().filter(|key| !matches!(key.shape, Shape::Secret | Shape::Forget));
     let differing =
         open.map(|key| (key, key.shown(stored))).filter(|(key, shown)| *shown != key.sent(fields));
     let told = |(key, shown): (&Key, String)| {

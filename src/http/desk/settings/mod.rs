@@ -2,11 +2,17 @@
 //! that both obey the rules of the configuration file.
 
 mod affiliates;
+mod currencies;
+mod dialects;
 mod draft;
+mod endpoints;
 mod goals;
+mod keys;
 mod merchants;
 mod offers;
+mod pixels;
 mod tokens;
+mod users;
 
 use std::sync::Arc;
 
@@ -44,6 +50,12 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .merge(tokens::router())
         .merge(offers::router())
         .merge(affiliates::router())
+        .merge(endpoints::router())
+        .merge(pixels::router())
+        .merge(dialects::router())
+        .merge(currencies::router())
+        .merge(users::router())
+        .merge(keys::router())
 }
 
 /// `GET /settings`
@@ -210,7 +222,9 @@ fn versioned(values: Values, version: Option<&str>) -> Values {
 /// What is wrong, where it stands beside its field.
 fn told(problem: &Problem) -> String {
     let member = problem.parameter.as_deref().unwrap_or_default();
-    let why = problem.detail.strip_prefix(&format!("Change `{member}`: ")).unwrap_or(&problem.detail);
+    let of_member = problem.detail.strip_prefix(&format!("Change `{member}`: "));
+    let why =
+        of_member.or_else(|| problem.detail.strip_prefix("Change the body: ")).unwrap_or(&problem.detail);
     if why.starts_with("missing field") {
         return "Fill it in.".to_owned();
     }
@@ -245,6 +259,12 @@ async fn listed(
         (setting, table)
     };
     Ok((found.into_iter().map(with_table).collect(), pager))
+}
+
+/// Which of the secrets at these places of a description are kept.
+fn kept(description: &Table, paths: &[&str]) -> String {
+    let kept = paths.iter().filter(|path| draft::find(description, path).is_some());
+    kept.map(|path| path.rsplit('.').next().unwrap_or(path)).collect::<Vec<_>>().join(" ")
 }
 
 /// A page of the settings, which says so after something was saved: by the address that [`saved_at`] leads to.

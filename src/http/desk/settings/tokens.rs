@@ -108,7 +108,9 @@ async fn issue(Path(id): Path<String>, Posted { visit, fields }: Posted) -> Resu
         label => label,
     };
     let issued = match overlap(&fields) {
-        Ok(overlap) => issue_token(&visit.shared, &visit.caller, &merchant, label, (None, overlap)).await,
+        Ok(overlap) => {
+            issue_token(&visit.shared, &visit.caller, &merchant, label, (None, overlap), None).await
+        }
         Err(problem) => Err(problem),
     };
     match issued {
@@ -197,7 +199,7 @@ async fn replace(
     let hours = overlap(&fields)
         .and_then(|hours| hours.ok_or_else(|| invalid("overlap_hours", "Choose when it ends.")));
     let issued = match hours {
-        Ok(hours) => replace_token(&visit.shared, &visit.caller, old.clone(), hours).await,
+        Ok(hours) => replace_token(&visit.shared, &visit.caller, old.clone(), hours, None).await,
         Err(problem) => Err(problem),
     };
     match issued {

@@ -8,12 +8,15 @@ use super::{
     Values,
 };
 
+/// The value that lists which secrets are kept.
+pub(crate) const KEPT: &str = "kept";
+
 /// Fields that take what values and errors there are.
-struct Fields<'a>(&'a Values);
+pub(super) struct Fields<'a>(pub(super) &'a Values);
 
 impl Fields<'_> {
     /// A form, with what was wrong with the whole of it and the version that it is about.
-    fn form(&self, page: &Page, action: &str, submit: impl Into<String>) -> Form {
+    pub(super) fn form(&self, page: &Page, action: &str, submit: impl Into<String>) -> Form {
         let mut form = Form::new(page, action, submit);
         form.error.clone_from(&self.0.refused);
         form.hidden.extend(self.0.version.iter().map(|version| ("version", version.clone())));
@@ -24,46 +27,52 @@ impl Fields<'_> {
         field(name).value(self.0.get(name)).error(self.0.error(name))
     }
 
-    fn text(&self, name: &str, label: &str) -> Field {
+    pub(super) fn text(&self, name: &str, label: &str) -> Field {
         self.fill(name, |name| Field::text(name, label))
     }
 
-    fn area(&self, name: &str, label: &str) -> Field {
+    pub(super) fn area(&self, name: &str, label: &str) -> Field {
         self.fill(name, |name| Field::area(name, label))
     }
 
-    fn secret(&self, name: &str, label: &str) -> Field {
+    pub(super) fn secret(&self, name: &str, label: &str) -> Field {
         self.fill(name, |name| Field::password(name, label)).autocomplete("new-password")
     }
 
-    fn select(&self, name: &str, label: &str, choices: Vec<Choice>) -> Field {
+    /// One that is kept where it is left empty.
+    pub(super) fn kept(&self, name: &str, label: &str) -> Field {
+        let told = if self.0.holds(KEPT, name) { "One is kept: left empty, it stays as it is." } else { "" };
+        self.secret(name, label).hint(told)
+    }
+
+    pub(super) fn select(&self, name: &str, label: &str, choices: Vec<Choice>) -> Field {
         self.fill(name, |name| Field::select(name, label, choices))
     }
 
-    fn checks(&self, name: &str, label: &str, choices: Vec<Choice>) -> Field {
+    pub(super) fn checks(&self, name: &str, label: &str, choices: Vec<Choice>) -> Field {
         self.fill(name, |name| Field::checks(name, label, choices))
     }
 
-    fn switch(&self, name: &str, label: &str) -> Field {
+    pub(super) fn switch(&self, name: &str, label: &str) -> Field {
         Field::switch(name, label, !self.0.get(name).is_empty()).error(self.0.error(name))
     }
 
     /// An id, which is chosen once.
-    fn id(&self, is_new: bool) -> Vec<Field> {
+    pub(super) fn id(&self, is_new: bool) -> Vec<Field> {
         let hint = "1 to 40 of a-z 0-9 -; it stands in links and postbacks and is never changed.";
         if is_new { vec![self.text("id", "Id").hint(hint).required().autofocus()] } else { Vec::new() }
     }
 }
 
-fn choices<const N: usize>(choices: [(&str, &str); N]) -> Vec<Choice> {
+pub(super) fn choices<const N: usize>(choices: [(&str, &str); N]) -> Vec<Choice> {
     choices.map(|(value, label)| Choice::new(value, label)).to_vec()
 }
 
-fn submit(is_new: bool, what: &str) -> String {
+pub(super) fn submit(is_new: bool, what: &str) -> String {
     if is_new { format!("Add the {what}") } else { "Save".to_owned() }
 }
 
-fn statuses() -> Vec<Choice> {
+pub(super) fn statuses() -> Vec<Choice> {
     ["pending", "approved", "rejected"].map(|word| Choice::new(word, word)).to_vec()
 }
 
@@ -278,73 +287,10 @@ pub(crate) fn affiliate(page: &Page, action: &str, values: &Values, is_new: bool
         .cancel("/settings/affiliates")
 }
 
-/// What a postback endpoint can be bound to.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Bindings {
-    /// Affiliates.
-    pub(crate) affiliates: Vec<Choice>,
-    /// Offers.
-    pub(crate) offers: Vec<Choice>,
-    /// Goals.
-    pub(crate) goals: Vec<Choice>,
-}
-
-/// A postback endpoint: `id` (when new), `affiliate`, `offer`, `goal`, `statuses`, `method`, `url`, `params`,
-/// `headers`, `login`, `password`, `signing_secret`, `success_statuses`, `body_contains`, `active`.
-pub(crate) fn endpoint(
-    page: &Page,
-    action: &str,
-    preview: &str,
-    values: &Values,
-    to: Bindings,
-    is_new: bool,
-) -> Form {
-    let f = Fields(values);
-    let mut whom = f.id(is_new);
-    whom.extend([
-        f.select("affiliate", "Affiliate", to.affiliates).required(),
-        f.select("offer", "Offer", to.offers).placeholder("Every offer"),
-        f.select("goal", "Goal", to.goals).placeholder("Every goal"),
-        f.checks("statuses", "Told when a conversion becomes", statuses()),
-        f.switch("active", "Active: it is told of what happens from now on"),
-    ]);
-    let methods = choices([("GET", "GET"), ("POST_FORM", "POST a form"), ("POST_JSON", "POST JSON")]);
-    let how = vec![
-        f.select("method", "Method", methods).required(),
-        f.area("url", "URL").placeholder("https://tracker.example/pb?cid={cl_id}&payout={payout}").required(),
-        f.area("params", "Parameters")
-            .placeholder("status = {status}")
-            .hint("name = value, one a line. POST JSON without any sends the whole event."),
-        f.area("headers", "Headers").placeholder("X-Network = countersign").hint("name = value, one a line."),
-    ];
-    let proof = vec![
-        f.text("login", "User name"),
-        f.secret("password", "Password").hint("Left empty, it stays as it is."),
-        f.secret("signing_secret", "Signing secret")
-            .hint("whsec_…, for POST JSON. Left empty, it stays as it is."),
-    ];
-    let success = vec![
-        f.text("success_statuses", "HTTP statuses that mean success").placeholder("200-299"),
-        f.text("body_contains", "What the body of the answer must contain"),
-    ];
-    let mut form = f
-        .form(page, action, submit(is_new, "endpoint"))
-        .group(Group::new("Who is told of what", whom))
-        .group(Group::new("How", how))
-        .group(Group::new("What it proves itself with", proof))
-        .group(Group::new("What counts as taken", success))
-        .cancel("/settings/postbacks");
-    form.preview = Some(preview.to_owned());
-    form
-}
-
 fn roles() -> Vec<Choice> {
     choices([
         ("viewer", "viewer: looks"),
-        (
-            "manager",
-            "manager: decides, and changes the settings of merchants, offers, affiliates and postbacks",
-        ),
+        ("manager", "manager: decides and configures"),
         ("admin", "admin: everything, users and API keys too"),
     ])
 }
@@ -382,4 +328,27 @@ pub(crate) fn api_key(page: &Page, action: &str, values: &Values) -> Form {
         f.select("role", "Role", roles()).required(),
     ];
     f.form(page, action, "Create a key").group(Group::new("", fields))
+}
+
+/// A currency beside those of ISO 4217: `code` (when new), `minor_unit`.
+pub(crate) fn currency(page: &Page, action: &str, values: &Values, is_new: bool) -> Form {
+    let f = Fields(values);
+    let mut fields = Vec::new();
+    if is_new {
+        let hint = "3 to 8 letters or digits, as merchants send it. It is never changed.";
+        fields.push(f.text("code", "Code").placeholder("DOGE").hint(hint).required().autofocus());
+    }
+    let hint = "0 to 8. An amount with more is refused.";
+    fields.push(f.text("minor_unit", "Decimal places").placeholder("2").hint(hint).required());
+    f.form(page, action, submit(is_new, "currency"))
+        .group(Group::new("", fields))
+        .cancel("/settings/currencies")
+}
+
+/// A dialect as it is configured: `configuration`.
+pub(crate) fn dialect(page: &Page, action: &str, values: &Values, is_new: bool) -> Form {
+    let f = Fields(values);
+    let hint = "One [[dialect]], as the configuration file has it.";
+    let fields = vec![f.area("configuration", "Configuration").hint(hint).rows(24).required()];
+    f.form(page, action, submit(is_new, "dialect")).group(Group::new("", fields)).cancel("/settings/dialects")
 }

@@ -12,11 +12,12 @@ pub(crate) fn index(page: Page) -> Sheet {
     let columns = vec![Column::new("Part"), Column::new("Holds")];
     let row =
         |(name, address, holds): &(&str, &str, &str)| vec![Cell::link(*address, *name), Cell::text(*holds)];
-    let listing = Listing::new("Settings", columns, Empty::default()).rows(super::PARTS.iter().map(row));
+    let listing = Listing::new("Settings", columns, Empty::default()).rows(super::parts_for(&page).map(row));
     Sheet::new(page).part(Part::Listing(String::new(), listing, None))
 }
 
-fn active(is_active: bool) -> Cell {
+/// Whether something is active, as a mark.
+pub(super) fn active(is_active: bool) -> Cell {
     Cell::Badge(Badge::of(if is_active { "active" } else { "inactive" }))
 }
 
@@ -222,54 +223,56 @@ pub(crate) fn affiliates(page: Page, items: Vec<AffiliateItem>) -> Sheet {
     super::sheet(page, "Affiliates").part(Part::Listing(String::new(), listing, add))
 }
 
-/// A postback endpoint in the list.
-#[derive(Clone, Debug)]
-pub(crate) struct EndpointItem {
-    /// Its id.
-    pub(crate) id: String,
-    /// Whose it is.
-    pub(crate) affiliate: String,
-    /// Of what it is told, in words.
-    pub(crate) told: String,
-    /// How: `GET`, `POST a form`, `POST JSON`.
-    pub(crate) method: String,
-    /// Where to: the host, as the rest may hold credentials.
-    pub(crate) host: String,
-    /// Whether it is told of anything.
-    pub(crate) is_active: bool,
+/// `/settings/currencies`: codes, and how many decimal places each has.
+pub(crate) fn currencies(page: Page, items: Vec<(String, String)>) -> Sheet {
+    let columns = vec![Column::new("Currency"), Column::new("Decimal places")];
+    let empty = Empty::new(
+        "None but the usual ones",
+        "Every currency of ISO 4217 is known already. Add others that merchants report in, such as DOGE.",
+    );
+    let rows = items.into_iter().map(|(code, places)| {
+        let link = Cell::link(format!("/settings/currencies/{code}"), code);
+        vec![link, Cell::text(places)]
+    });
+    let listing = Listing::new("Currencies", columns, empty).rows(rows);
+    let add = Some(("/settings/currencies/new".to_owned(), "Add a currency".to_owned()));
+    let intro = "Currencies beside those of ISO 4217, which are all known.";
+    super::sheet(page, "Currencies").intro(intro).part(Part::Listing(String::new(), listing, add))
 }
 
-/// `/settings/postbacks`
-pub(crate) fn endpoints(page: Page, items: Vec<EndpointItem>) -> Sheet {
+/// A dialect in the list.
+#[derive(Clone, Debug)]
+pub(crate) struct DialectItem {
+    /// Its id.
+    pub(crate) id: String,
+    /// Its name.
+    pub(crate) name: String,
+    /// Where postbacks in it come to.
+    pub(crate) addresses: Vec<String>,
+    /// Where it comes from, in words.
+    pub(crate) origin: &'static str,
+}
+
+/// `/settings/dialects`
+pub(crate) fn dialects(page: Page, items: Vec<DialectItem>) -> Sheet {
     let columns = vec![
-        Column::new("Endpoint"),
-        Column::new("Affiliate"),
-        Column::new("Told of"),
-        Column::new("Method"),
-        Column::new("Host"),
-        Column::new("State"),
+        Column::new("Dialect"),
+        Column::new("Id"),
+        Column::across("Its postbacks come to"),
+        Column::new("Origin"),
     ];
-    let empty = Empty::new(
-        "No endpoints yet",
-        "An affiliate gives you the address of its tracker. Set it up, and it is told of all that fits.",
-    );
     let rows = items.into_iter().map(|item| {
         vec![
-            Cell::link(format!("/settings/postbacks/{}", item.id), item.id),
-            Cell::text(item.affiliate),
-            Cell::text(item.told),
-            Cell::text(item.method),
-            Cell::Code(item.host),
-            active(item.is_active),
+            Cell::link(format!("/settings/dialects/{}", item.id), item.name),
+            Cell::Code(item.id),
+            Cell::Lines(item.addresses),
+            Cell::text(item.origin),
         ]
     });
-    let listing = Listing::new("Postback endpoints", columns, empty).rows(rows);
-    let add = Some(("/settings/postbacks/new".to_owned(), "Add an endpoint".to_owned()));
-    super::sheet(page, "Postbacks").intro("How they fare is shown under Deliveries.").part(Part::Listing(
-        String::new(),
-        listing,
-        add,
-    ))
+    let listing = Listing::new("Dialects", columns, Empty::default()).rows(rows);
+    let add = Some(("/settings/dialects/new".to_owned(), "Add a dialect".to_owned()));
+    let intro = "How the systems of merchants word their postbacks, where they can't send our own words.";
+    super::sheet(page, "Dialects").intro(intro).part(Part::Listing(String::new(), listing, add))
 }
 
 /// A user in the list.

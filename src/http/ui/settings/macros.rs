@@ -12,7 +12,12 @@ pub(crate) const MACROS: &[(&str, &str)] = &[
     ("{amount} {sum}", "the player's money, as in 100.00"),
     ("{currency}", "its currency"),
     ("{revenue}", "what the merchant owes us of a revenue share"),
-    ("{payout}", "the parameter payout of the click or of the merchant's postback"),
+    (
+        "{payout}",
+        "what the offer pays the affiliate for this goal; or else the parameter payout of the click or of the \
+         merchant's postback",
+    ),
+    ("{payout_currency}", "the currency of what the offer pays"),
     ("{merchant} {offer} {affiliate}", "their ids"),
     ("{reason}", "why it has got its status"),
     ("{event_time} {event_time_unix}", "when it happened, or else when it was recorded"),
@@ -23,3 +28,18 @@ pub(crate) const MACROS: &[(&str, &str)] = &[
     ("{advert__…}", "the same"),
     ("{params__NAME}", "any other parameter"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::MACROS;
+    use crate::domain::template::{TextTemplate, Vocabulary};
+
+    #[test]
+    fn what_is_explained_can_be_used() {
+        for name in MACROS.iter().flat_map(|(names, _)| names.split(' ')).filter(|name| !name.contains('…'))
+        {
+            let parsed = TextTemplate::parse(name, Vocabulary::Postback);
+            assert!(parsed.is_ok(), "{name}: {parsed:?}");
+        }
+    }
+}

@@ -6,6 +6,7 @@
 pub(crate) mod forms;
 pub(crate) mod lists;
 pub(crate) mod macros;
+pub(crate) mod outgoing;
 
 use std::collections::BTreeMap;
 
@@ -50,6 +51,19 @@ impl Values {
         Self { version: Some(version.into()), ..self }
     }
 
+    /// With what another holds in place of its own.
+    #[must_use]
+    pub(crate) fn over(mut self, other: Self) -> Self {
+        self.given.extend(other.given);
+        self.errors.extend(other.errors);
+        Self { refused: other.refused, version: other.version.or(self.version), ..self }
+    }
+
+    /// Whether a list has this value.
+    fn holds(&self, name: &str, value: &str) -> bool {
+        self.get(name).split(' ').any(|held| held == value)
+    }
+
     fn get(&self, name: &str) -> &str {
         self.given.get(name).map_or("", String::as_str)
     }
@@ -60,7 +74,7 @@ impl Values {
 }
 
 /// The parts of the settings: name, address, and what an index says of it.
-const PARTS: [(&str, &str, &str); 6] = [
+const PARTS: [(&str, &str, &str); 9] = [
     (
         "Merchants",
         "/settings/merchants",
@@ -69,13 +83,25 @@ const PARTS: [(&str, &str, &str); 6] = [
     ("Offers", "/settings/offers", "What affiliates advertise, with a builder of links."),
     ("Affiliates", "/settings/affiliates", "Who sends players."),
     ("Postbacks", "/settings/postbacks", "Which tracker is told of what, and how."),
+    ("Pixels", "/settings/pixels", "Which ad platform is told of what, and how."),
+    ("Dialects", "/settings/dialects", "How the systems of merchants word their postbacks."),
+    ("Currencies", "/settings/currencies", "Those beside ISO 4217."),
     ("Users", "/settings/users", "Who may sign in, and what they may do."),
     ("API keys", "/settings/api-keys", "Programs that work for you."),
 ];
 
+/// The parts that are an admin's alone.
+const OF_ADMINS: [&str; 2] = ["Users", "API keys"];
+
+/// The parts that the viewer of a page may look at.
+fn parts_for(page: &Page) -> impl Iterator<Item = &'static (&'static str, &'static str, &'static str)> {
+    let is_admin = page.viewer.as_ref().is_some_and(|viewer| viewer.role == "admin");
+    PARTS.iter().filter(move |(name, _, _)| is_admin || !OF_ADMINS.contains(name))
+}
+
 /// A page of the settings under this tab.
 pub(crate) fn sheet(page: Page, tab: &str) -> Sheet {
-    let tabs = PARTS.iter().map(|(name, address, _)| Tab { name, address, is_shown: *name == tab });
+    let tabs = parts_for(&page).map(|(name, address, _)| Tab { name, address, is_shown: *name == tab });
     Sheet { tabs: tabs.collect(), ..Sheet::new(page) }
 }
 

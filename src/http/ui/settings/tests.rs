@@ -1,12 +1,13 @@
 //! Settings with nothing, a little, and what was wrong with them.
 
 use super::{
-    forms::{Bindings, api_key, endpoint, link_builder, merchant, new_password, offer, token, user},
+    forms::{KEPT, api_key, currency, dialect, link_builder, merchant, new_password, offer, token, user},
     lists::{
-        AffiliateItem, EndpointItem, GoalItem, KeyItem, MerchantItem, OfferItem, TokenItem, UserItem,
-        affiliates, api_keys, endpoints, goals, index, merchants, offers, tokens, users,
+        AffiliateItem, DialectItem, GoalItem, KeyItem, MerchantItem, OfferItem, TokenItem, UserItem,
+        affiliates, api_keys, currencies, dialects, goals, index, merchants, offers, tokens, users,
     },
     macros::MACROS,
+    outgoing::{Bindings, EndpointItem, PixelItem, endpoint, endpoints, pixel, pixels},
     *,
 };
 use crate::http::ui::{
@@ -114,8 +115,7 @@ fn endpoint_page(say: Say, preview: Result<String, String>) -> Sheet {
     sheet(page, "Postbacks")
         .below("/settings/postbacks", "Postbacks")
         .part(Part::Form(String::new(), form))
-        .part(Part::Preview(preview))
-        .part(Part::Macros(MACROS))
+        .part(Part::Preview(preview, MACROS))
 }
 
 fn offer_page(say: Say) -> Sheet {
@@ -192,8 +192,78 @@ fn keys_page(say: Say) -> Sheet {
         .part(Part::Form("Create a key".to_owned(), form))
 }
 
+fn pixel_page(say: Say) -> Sheet {
+    let page = page(say, &say.text("acme-meta"));
+    let to = Bindings {
+        affiliates: vec![Choice::new("lotus", say.text("Lotus Media"))],
+        offers: vec![Choice::new("acme-slots", say.text("Acme Slots"))],
+        goals: Vec::new(),
+    };
+    let values = Values::default()
+        .with("platform", "yandex")
+        .with("offer", "acme-slots")
+        .with("pixel_id", say.text("1234567890"))
+        .with("when", "approved")
+        .with("events", say.text("ftd = Purchase"))
+        .with("active", "1")
+        .with(KEPT, "secret measurement_secret");
+    let form = pixel(&page, "/settings/pixels/acme-meta", &values, to, false);
+    let warning = say.text(
+        "12 of the last 100 clicks carried none of fbclid: whatever stands before our link must pass it on.",
+    );
+    sheet(page, "Pixels")
+        .below("/settings/pixels", "Pixels")
+        .part(Part::Warnings("Before you spend money on ads".to_owned(), vec![warning]))
+        .part(Part::Form(String::new(), form))
+}
+
+fn less_used(say: Say) -> Vec<Sample> {
+    let pixel = |warnings| PixelItem {
+        id: "acme-meta".to_owned(),
+        platform: "Meta".to_owned(),
+        offer: say.text("Acme Slots"),
+        affiliate: say.text("Lotus Media"),
+        warnings,
+        is_active: true,
+    };
+    let warned = vec![
+        say.text("No click yet to look for any of fbclid."),
+        say.text("Everything goes to Meta as a test."),
+    ];
+    let spoken = DialectItem {
+        id: "keitaro".to_owned(),
+        name: say.text("Keitaro"),
+        addresses: vec![say.text("/postback/keitaro")],
+        origin: "Comes with the program",
+    };
+    let dialect_page = page(say, "house");
+    let written = Values::default()
+        .with("configuration", say.text("[[dialect]]\nid = \"house\""))
+        .wrong("configuration", say.text("Line 1: write one [[dialect]], and nothing beside it."));
+    let form = dialect(&dialect_page, "/settings/dialects", &written, true);
+    let currency_page = page(say, "New currency");
+    let coin = Values::default().with("code", say.text("USDT")).with("minor_unit", say.text("6"));
+    let coin = currency(&currency_page, "/settings/currencies", &coin, true);
+    vec![
+        sample("settings-pixels", &pixels(page(say, "Pixels"), vec![pixel(warned), pixel(Vec::new())])),
+        sample("settings-pixels-fresh", &pixels(page(say, "Pixels"), Vec::new())),
+        sample("settings-pixel", &pixel_page(say)),
+        sample("settings-dialects", &dialects(page(say, "Dialects"), vec![spoken])),
+        sample("settings-dialect", &sheet(dialect_page, "Dialects").part(Part::Form(String::new(), form))),
+        sample(
+            "settings-currencies",
+            &currencies(page(say, "Currencies"), vec![(say.text("USDT"), say.text("6"))]),
+        ),
+        sample(
+            "settings-currency",
+            &sheet(currency_page, "Currencies").part(Part::Form(String::new(), coin)),
+        ),
+    ]
+}
+
 pub(in crate::http::ui) fn samples(say: Say) -> Vec<Sample> {
     let mut samples = lists(say);
+    samples.extend(less_used(say));
     let new_user = page(say, "New user");
     let form = user(&new_user, "/settings/users", &Values::default().with("name", say.text("ivan")), true);
     let account = page(say, "Your account");
