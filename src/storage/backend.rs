@@ -131,8 +131,10 @@ pub enum Role {
     Outbox,
     /// One connection that writes configuration, in short transactions.
     Settings,
-    /// A few that only read.
+    /// A few that only read, each statement by itself.
     Reader,
+    /// A few that only read, in transactions that last long.
+    Snapshot,
 }
 
 impl Role {
@@ -140,6 +142,8 @@ impl Role {
         match self {
             Self::Ledger | Self::Outbox | Self::Settings => 1,
             Self::Reader => 4,
+            // The reports that are read at once, and the roll-up.
+            Self::Snapshot => 3,
         }
     }
 
@@ -148,7 +152,7 @@ impl Role {
     const fn patience(self) -> Duration {
         match self {
             Self::Ledger => Duration::from_millis(900),
-            Self::Outbox | Self::Settings | Self::Reader => Duration::from_secs(3),
+            Self::Outbox | Self::Settings | Self::Reader | Self::Snapshot => Duration::from_secs(3),
         }
     }
 }
@@ -156,7 +160,10 @@ impl Role {
 pub(super) async fn connect(url: &DatabaseUrl, role: Role) -> Result<DatabaseConnection, StorageError> {
     url.make_file()?;
     let mut options = connect_options(url, role);
-    guard_against_broken_transactions(&mut options);
+    // A reader begins no transaction, and is spared a question before each of its own.
+    if role != Role::Reader {
+        guard_against_broken_transactions(&mut options);
+    }
     Ok(Database::connect(options).await?)
 }
 
@@ -170,7 +177,7 @@ pub(super) fn connect_options(url: &DatabaseUrl, role: Role) -> ConnectOptions {
         .sqlx_logging(false);
     options.map_sqlx_sqlite_opts(move |options| {
         let options = options
-            .create_if_missing(role != Role::Reader)
+            .create_if_missing(!matches!(role, Role::Reader | Role::Snapshot))
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
@@ -181,7 +188,7 @@ pub(super) fn connect_options(url: &DatabaseUrl, role: Role) -> ConnectOptions {
             }
             Role::Outbox => options.pragma("wal_autocheckpoint", WAL_PAGES_MAX.to_string()),
             Role::Settings => options,
-            Role::Reader => options.pragma("query_only", "on"),
+            Role::Reader | Role::Snapshot => options.pragma("query_only", "on"),
         }
     });
     options.map_sqlx_postgres_opts(move |options| {

@@ -131,11 +131,12 @@ impl Deref for Write {
 #[derive(Clone, Debug)]
 pub struct Storage {
     reader: DatabaseConnection,
+    snapshots: DatabaseConnection,
     writer: DatabaseConnection,
     sealer: Sealer,
     url: DatabaseUrl,
     turn: WriteTurn,
-    /// Statistics read for long, so only some of the reading connections are theirs.
+    /// Reports wait for each other, however long.
     statistics_places: Arc<Semaphore>,
 }
 
@@ -148,8 +149,10 @@ impl Storage {
         let writer = backend::connect(url, Role::Settings).await?;
         backend::assert_durable(&writer).await?;
         let reader = backend::connect(url, Role::Reader).await?;
+        let snapshots = backend::connect(url, Role::Snapshot).await?;
         let statistics_places = Arc::new(Semaphore::new(statistics::AT_ONCE_MAX));
-        Ok(Self { reader, writer, sealer, turn: WriteTurn::new(url), url: url.clone(), statistics_places })
+        let (turn, url) = (WriteTurn::new(url), url.clone());
+        Ok(Self { reader, snapshots, writer, sealer, turn, url, statistics_places })
     }
 
     /// One more connection that writes the ledger.
@@ -204,6 +207,7 @@ impl Storage {
     pub async fn close(self) {
         // Closing only gives connections back: what they did is committed or gone already.
         let _ = self.reader.close().await;
+        let _ = self.snapshots.close().await;
         let _ = self.writer.close().await;
     }
 }

@@ -94,7 +94,7 @@ impl Storage {
         now: Timestamp,
         size: SliceSize,
     ) -> Result<RollUp, StorageError> {
-        let transaction = snapshot(&self.reader).await?;
+        let transaction = snapshot(&self.snapshots).await?;
         let from = known(rolled(&transaction, "").await?, "state of the roll-up")?;
         if now < from.until {
             return Ok(RollUp::ClockBehind { until: from.until });

@@ -25,8 +25,7 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// How many reports are read at once: each may keep a connection for long, and the pages that people look at need
-/// connections too.
+/// How many reports are read at once: each may keep a connection and the database busy for long.
 pub(super) const AT_ONCE_MAX: usize = 2;
 
 /// How long reading a report may take.
@@ -80,7 +79,7 @@ impl Storage {
     ) -> Result<Report, StatisticsError> {
         let read = async {
             let _place = self.statistics_places.acquire().await;
-            let transaction = snapshot(&self.reader).await?;
+            let transaction = snapshot(&self.snapshots).await?;
             let mut reading =
                 Reader { transaction, started: Instant::now(), report: Report::new(question, catalog) };
             reading.answer().await?;
