@@ -1,6 +1,9 @@
 //! The configuration as one snapshot, and the number that tells whether it has changed.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError},
+};
 
 use ipnet::IpNet;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
@@ -46,7 +49,18 @@ impl Storage {
     /// # Errors
     /// [`StorageError`]
     pub async fn catalog(&self) -> Result<Catalog, StorageError> {
-        load(&self.reader, &self.sealer).await
+        let catalog = load(&self.reader, &self.sealer).await?;
+        *self.currencies.write().unwrap_or_else(PoisonError::into_inner) = Some(catalog.currencies.clone());
+        Ok(catalog)
+    }
+
+    /// The currencies as the configuration last had them.
+    pub(super) async fn currencies(&self) -> Result<Currencies, StorageError> {
+        let last = self.currencies.read().unwrap_or_else(PoisonError::into_inner).clone();
+        match last {
+            Some(currencies) => Ok(currencies),
+            None => currencies(&self.reader).await,
+        }
     }
 }
 

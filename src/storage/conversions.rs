@@ -8,7 +8,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    Storage, StorageError, bulk, catalog,
+    Storage, StorageError, bulk,
     cells::{Cells, Column, Kind, columns},
     reading::Reading,
     rows::{self, CLICK_SELECTED, CONVERSION_SELECTED, known, text},
@@ -236,7 +236,7 @@ impl Storage {
         );
         let kinds = rows::conversion_kinds();
         let found = bulk::find(&self.reader, &kinds, &sql, conditions.values);
-        let (currencies, rows) = try_join!(catalog::currencies(&self.reader), found)?;
+        let (currencies, rows) = try_join!(self.currencies(), found)?;
         let read = |row| rows::conversion(&mut Reading::of(row), &currencies);
         rows.iter().map(read).collect()
     }
@@ -260,7 +260,7 @@ impl Storage {
             u64::from(most) + 1
         );
         let found = self.read(sql, conditions.values);
-        let (currencies, rows) = try_join!(catalog::currencies(&self.reader), found)?;
+        let (currencies, rows) = try_join!(self.currencies(), found)?;
         let mut found = Found::default();
         for row in rows {
             let mut row = Reading::new(&row);
@@ -285,7 +285,7 @@ impl Storage {
         let sql = format!(
             "SELECT {CONVERSION_SELECTED} FROM ({{rows}}) AS k CROSS JOIN conversion AS c WHERE c.id = k.id"
         );
-        let currencies = catalog::currencies(&self.reader).await?;
+        let currencies = self.currencies().await?;
         let rows = bulk::select(&self.reader, &rows::conversion_kinds(), &sql, cells, None).await?;
         rows.iter().map(|row| rows::conversion(&mut Reading::of(row), &currencies)).collect()
     }
@@ -296,7 +296,7 @@ impl Storage {
     /// [`StorageError`]
     pub async fn conversion(&self, id: ConversionId) -> Result<Option<Conversion>, StorageError> {
         let sql = format!("SELECT {CONVERSION_SELECTED}, c.extra FROM conversion AS c WHERE c.id = $1");
-        let currencies = catalog::currencies(&self.reader).await?;
+        let currencies = self.currencies().await?;
         let rows = self.read(sql, vec![id.uuid().into()]).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let mut row = Reading::new(row);

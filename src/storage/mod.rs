@@ -40,7 +40,10 @@ mod statistics;
 mod tests;
 mod tokens;
 
-use std::{ops::Deref, sync::Arc};
+use std::{
+    ops::Deref,
+    sync::{Arc, RwLock},
+};
 
 use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr, TransactionTrait};
 use tokio::sync::{OwnedMutexGuard, Semaphore};
@@ -66,7 +69,7 @@ pub use self::{
     setting::{Setting, Which},
     statistics::StatisticsError,
 };
-use crate::domain::sealed::Sealer;
+use crate::domain::{currency::Currencies, sealed::Sealer};
 
 /// What went wrong below the business: never a verdict, only broken infrastructure.
 #[derive(Debug, thiserror::Error)]
@@ -134,6 +137,8 @@ pub struct Storage {
     snapshots: DatabaseConnection,
     writer: DatabaseConnection,
     sealer: Sealer,
+    /// For rows that are read one query at a time; none before the configuration was read.
+    currencies: Arc<RwLock<Option<Currencies>>>,
     url: DatabaseUrl,
     turn: WriteTurn,
     /// Reports wait for each other, however long.
@@ -151,8 +156,9 @@ impl Storage {
         let reader = backend::connect(url, Role::Reader).await?;
         let snapshots = backend::connect(url, Role::Snapshot).await?;
         let statistics_places = Arc::new(Semaphore::new(statistics::AT_ONCE_MAX));
-        let (turn, url) = (WriteTurn::new(url), url.clone());
-        Ok(Self { reader, snapshots, writer, sealer, turn, url, statistics_places })
+        let (url, turn) = (url.clone(), WriteTurn::new(url));
+        let currencies = Arc::default();
+        Ok(Self { reader, snapshots, writer, sealer, currencies, url, turn, statistics_places })
     }
 
     /// One more connection that writes the ledger.

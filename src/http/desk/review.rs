@@ -1,7 +1,8 @@
 //! Review: what waits for a decision, the decision, and what came of it.
 
 use axum::{extract::RawQuery, http::StatusCode, response::Response};
-use futures::try_join;
+use futures::{TryFutureExt, try_join};
+use uuid::Uuid;
 
 use super::{
     PAGE_ROWS,
@@ -46,31 +47,27 @@ pub(super) async fn list(visit: Visit, RawQuery(query): RawQuery) -> Result<Resp
     let wanted = Wanted::read(query.as_deref().unwrap_or_default(), &visit);
     let catalog = visit.shared.edge.catalog.borrow().clone();
     let filters = wanted.form("/", &catalog, true);
-    let (mut found, counted) = match &wanted.given.fault {
-        Some(_) => (Vec::new(), Found::default()),
-        None => load(&visit.shared, &wanted).await?,
+    let listed = match &wanted.given.fault {
+        Some(_) => Listed::default(),
+        None => Listed::load(&visit, &catalog, &wanted).await?,
     };
-    let rows_max = usize::try_from(PAGE_ROWS).unwrap_or(usize::MAX);
-    let next = (found.len() > rows_max).then(|| found[rows_max - 1].id.uuid());
-    found.truncate(rows_max);
     let storage = &visit.shared.edge.storage;
-    let now = visit.caller.now;
     let oldest = if wanted.given.after.is_some() {
         let filter = pending(&wanted.filter);
         let first = storage.conversions(&filter, Order::OldestFirst, None, 1).await?;
         first.first().map(|first| first.created_at)
     } else {
-        found.first().map(|first| first.created_at)
+        listed.oldest
     };
-    let any_recorded = !found.is_empty()
+    let any_recorded = !listed.rows.is_empty()
         || !storage.conversions(&ConversionFilter::default(), Order::NewestFirst, None, 1).await?.is_empty();
     let shown = Review {
         page: wanted.given.on(visit.page("Review", Section::Review)),
-        matching: u64::try_from(counted.count()).unwrap_or_default().min(COUNTED_MAX.into()),
-        more: counted.more,
-        oldest: oldest.map(|oldest| Age::new(oldest, now)),
-        rows: rows(&visit.shared, &catalog, &found, now).await?,
-        pager: wanted.given.pager("/", &filters, next),
+        matching: u64::try_from(listed.counted.count()).unwrap_or_default().min(COUNTED_MAX.into()),
+        more: listed.counted.more,
+        oldest: oldest.map(|oldest| Age::new(oldest, visit.caller.now)),
+        rows: listed.rows,
+        pager: wanted.given.pager("/", &filters, listed.next),
         may_decide: visit.may(Role::Manager),
         any_recorded,
         filters,
@@ -78,13 +75,36 @@ pub(super) async fn list(visit: Visit, RawQuery(query): RawQuery) -> Result<Resp
     Ok(html(wanted.given.status(), &shown))
 }
 
-async fn load(shared: &Shared, wanted: &Wanted) -> Result<(Vec<Conversion>, Found), Problem> {
-    let (storage, filter) = (&shared.edge.storage, pending(&wanted.filter));
-    let after = wanted.given.after.map(ConversionId::new);
-    Ok(try_join!(
-        storage.conversions(&filter, Order::OldestFirst, after, PAGE_ROWS + 1),
-        storage.count_conversions(&filter, COUNTED_MAX),
-    )?)
+/// A page of what waits.
+#[derive(Default)]
+struct Listed {
+    rows: Vec<ReviewRow>,
+    /// After which one the next page begins.
+    next: Option<Uuid>,
+    /// When the first one was recorded.
+    oldest: Option<Timestamp>,
+    /// All that match, with those of other pages.
+    counted: Found,
+}
+
+impl Listed {
+    async fn load(visit: &Visit, catalog: &Catalog, wanted: &Wanted) -> Result<Self, Problem> {
+        let (shared, filter) = (&visit.shared, pending(&wanted.filter));
+        let count = shared.edge.storage.count_conversions(&filter, COUNTED_MAX).map_err(Problem::from);
+        let list = async {
+            let after = wanted.given.after.map(ConversionId::new);
+            let storage = &shared.edge.storage;
+            let mut found = storage.conversions(&filter, Order::OldestFirst, after, PAGE_ROWS + 1).await?;
+            let rows_max = usize::try_from(PAGE_ROWS).unwrap_or(usize::MAX);
+            let next = (found.len() > rows_max).then(|| found[rows_max - 1].id.uuid());
+            found.truncate(rows_max);
+            let oldest = found.first().map(|first| first.created_at);
+            let rows = rows(shared, catalog, &found, visit.caller.now).await?;
+            Ok::<_, Problem>(Self { rows, next, oldest, counted: Found::default() })
+        };
+        let (listed, counted) = try_join!(list, count)?;
+        Ok(Self { counted, ..listed })
+    }
 }
 
 /// The pending ones of what a filter finds.
