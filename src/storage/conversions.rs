@@ -45,7 +45,7 @@ pub struct ConversionFilter {
     pub amount_max: Option<Money>,
     /// Of this click.
     pub click: Option<ClickId>,
-    /// With this text as click id, transaction id or conversion id.
+    /// With this text as click id, transaction id, conversion id, or as its player's id or user id.
     pub text: Option<String>,
     /// Recorded at this time or later.
     pub from: Option<Timestamp>,
@@ -166,6 +166,12 @@ fn first_id(at: Timestamp) -> Uuid {
 const OF_CLICK: &str = "SELECT o.id FROM conversion AS o WHERE o.click_id = {click} AND o.once
     UNION ALL SELECT o.id FROM conversion AS o WHERE o.click_id = {click} AND NOT o.once";
 
+/// The conversions of players that the merchant or the affiliate knows by an id.
+const OF_PLAYER: &str = "SELECT o.id FROM player AS p CROSS JOIN conversion AS o
+        WHERE p.{id} = {text} AND p.{id} IS NOT NULL AND o.click_id = p.click_id AND o.once
+    UNION ALL SELECT o.id FROM player AS p CROSS JOIN conversion AS o
+        WHERE p.{id} = {text} AND p.{id} IS NOT NULL AND o.click_id = p.click_id AND NOT o.once";
+
 /// The conversions of any merchant and goal under a transaction id.
 const OF_TRANSACTION: &str = "SELECT t.id FROM merchant AS m CROSS JOIN goal AS g CROSS JOIN conversion AS t
     WHERE (g.merchant = '' OR g.merchant = m.id) AND t.merchant = m.id AND t.goal = g.alias
@@ -198,6 +204,9 @@ impl Conditions {
     fn add_text(&mut self, text: &str) {
         let place = self.place(text);
         let mut found = vec![OF_CLICK.replace("{click}", &place), OF_TRANSACTION.replace("{text}", &place)];
+        for id in ["player_id", "user_id"] {
+            found.push(OF_PLAYER.replace("{id}", id).replace("{text}", &place));
+        }
         if let Ok(id) = Uuid::try_parse(text) {
             let place = self.place(id);
             found.push(format!("SELECT i.id FROM conversion AS i WHERE i.id = {place}"));

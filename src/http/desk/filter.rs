@@ -52,7 +52,7 @@ impl Wanted {
     /// The filter as a form of the list at this address.
     pub(super) fn form(&self, action: &str, catalog: &Catalog, is_review: bool) -> Filters {
         let choices = Choices(catalog);
-        let search = Field::search("text", "Find").placeholder("Click, transaction or conversion id");
+        let search = Field::search("text", "Find").placeholder("Click, transaction, player or conversion id");
         let mut filters = Filters::new(action, self.given.field(search));
         let mut add = |field: Field| filters = filters.clone().field(self.given.field(field));
         if !is_review {

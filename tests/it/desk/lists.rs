@@ -20,6 +20,20 @@ on_both_databases! {
         assert!(read(&desk.page("/conversions?status=rejected").await).contains("Nothing matches"));
     }
 
+    async fn a_conversion_is_found_by_every_id_that_people_have(server: Server) {
+        let (id, click) = ftd(&server, "100 EUR transaction_id=T-9 player_id=p-77 user_id=u-5").await;
+        ftd(&server, "7 EUR transaction_id=T-8 player_id=p-78 user_id=u-6").await;
+        let desk = Desk::new(&server, "olga", "viewer").await;
+        for text in [id.as_str(), click.as_str(), "T-9", "p-77", "u-5"] {
+            for list in ["/", "/conversions"] {
+                let page = desk.page(&format!("{list}?text={text}")).await;
+                assert!(page.contains(&format!("/conversions/{id}\"")), "{list} {text}: {page}");
+                assert_eq!(page.matches("7.00").count(), 0, "{list} {text}");
+            }
+        }
+        assert!(read(&desk.page("/conversions?text=p-7").await).contains("Nothing matches"));
+    }
+
     async fn a_file_of_conversions_holds_all_that_match_and_no_formula(server: Server) {
         let (first, click) = ftd(&server, "100 EUR transaction_id=%3DSUM(1)").await;
         ftd(&server, "7 JPY").await;
