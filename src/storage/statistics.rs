@@ -11,7 +11,7 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Statement, StreamTrai
 use super::{
     Storage, StorageError,
     backend::snapshot,
-    facts::{HAPPENED, PERIOD, Source, Unread, narrow, place},
+    facts::{HAPPENED, PERIOD, Source, Unread, narrow},
     reading::Reading,
     rollup::{Rolled, parse, rolled},
     rows::known,
@@ -19,7 +19,7 @@ use super::{
 use crate::domain::{
     catalog::Catalog,
     statistics::{
-        Quarter, Question,
+        Place, Quarter, Question,
         report::{Report, TooManyLines},
     },
     time::Timestamp,
@@ -89,6 +89,10 @@ impl Storage {
         tokio::time::timeout(TIME_MAX, read).await.unwrap_or(Err(StatisticsError::TookTooLong))
     }
 }
+
+/// What ends a part of a page, and a page, where many come in one text: no id and no JSON holds control characters.
+const PART_END: &str = "\u{1f}";
+const PAGE_END: &str = "\u{1e}";
 
 struct Reader {
     transaction: DatabaseTransaction,
@@ -173,18 +177,28 @@ impl Reader {
         let mut values = vec![rolled.generation.into(), first.day().into(), last.day().into()];
         let mut condition = "p.generation = $1 AND p.day >= $2 AND p.day <= $3".to_owned();
         narrow(&mut condition, &mut values, "p", &self.report.question.only);
+        values.extend([PART_END.into(), PAGE_END.into()]);
+        let (part, page) =
+            (format!("CAST(${} AS TEXT)", values.len() - 1), format!("CAST(${} AS TEXT)", values.len()));
+        // A row for each day: SQLite's driver hands over row by row between two threads.
         let sql = format!(
-            "SELECT p.day, p.merchant, p.offer, p.affiliate, p.page FROM rollup_page AS p
-            WHERE {condition} ORDER BY p.day"
+            "SELECT p.day, string_agg(
+                p.merchant || {part} || p.offer || {part} || p.affiliate || {part} || p.page, {page})
+            FROM rollup_page AS p WHERE {condition} GROUP BY p.day"
         );
         let backend = ConnectionTrait::get_database_backend(&self.transaction);
         let statement = Statement::from_sql_and_values(backend, sql, values);
-        let mut pages = self.transaction.stream_raw(statement).await?;
-        while let Some(row) = pages.try_next().await? {
+        let mut days = self.transaction.stream_raw(statement).await?;
+        while let Some(row) = days.try_next().await? {
             let mut row = Reading::new(&row);
-            let (day, place) = (row.next()?, place(&mut row)?);
-            let page = parse(&row.next::<String>()?)?;
-            self.report.add_page(day, &place, &page, first, end)?;
+            let (day, pages) = (row.next()?, row.next::<String>()?);
+            for page in pages.split(PAGE_END) {
+                let mut parts = page.splitn(4, PART_END);
+                let mut next = || known(parts.next(), "part of a page of the roll-up");
+                let place =
+                    Place { merchant: next()?.into(), offer: next()?.into(), affiliate: next()?.into() };
+                self.report.add_page(day, &place, &parse(next()?)?, first, end)?;
+            }
         }
         Ok(())
     }

@@ -105,10 +105,9 @@ impl Client {
     }
 }
 
-/// The period of the last thirty days, as parameters.
+/// The thirty days from sixty days ago, which are filled from the first, as parameters.
 pub(super) fn month(now: Timestamp) -> Result<String> {
     let now = DateTime::from_timestamp_millis(now.millis()).context("a time out of range")?;
-    let today = now.date_naive();
-    let from = today.checked_sub_days(Days::new(30)).context("a month before today")?;
-    Ok(format!("from={from}T00:00:00Z&to={today}T00:00:00Z"))
+    let before = |days| now.date_naive().checked_sub_days(Days::new(days)).context("a day before today");
+    Ok(format!("from={}T00:00:00Z&to={}T00:00:00Z", before(60)?, before(30)?))
 }
