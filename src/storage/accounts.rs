@@ -12,6 +12,7 @@ use super::{
     AuditRow, Keep, Storage, StorageError,
     audit::insert_audit,
     entity::{account, session},
+    reading::Reading,
     rows::{known, valid},
     saved_answers::keep_answer,
     saving::{lock, whole_row},
@@ -224,14 +225,22 @@ impl Storage {
         now: Timestamp,
     ) -> Result<Option<(User, Timestamp)>, StorageError> {
         let oldest = now.plus_millis(-SESSION_IDLE_MILLIS).millis();
-        let found = session::Entity::find_by_id(digest.as_bytes().to_vec())
-            .filter(session::Column::LastSeenAt.gt(oldest))
-            .one(&self.reader)
-            .await?;
-        let Some(found) = found else { return Ok(None) };
-        let row = account::Entity::find_by_id(found.account).one(&self.reader).await?;
-        let row = row.filter(|row| row.disabled_at.is_none());
-        row.map(|row| Ok((user_of(&row)?, Timestamp::from_millis(found.last_seen_at)))).transpose()
+        let sql = "SELECT s.last_seen_at, a.name, a.role, a.created_at, a.last_sign_in_at
+            FROM session AS s CROSS JOIN account AS a
+            WHERE s.digest = $1 AND s.last_seen_at > $2 AND a.name = s.account AND a.disabled_at IS NULL";
+        let values = vec![digest.as_bytes().to_vec().into(), oldest.into()];
+        let rows = self.read(sql.to_owned(), values).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let mut row = Reading::new(row);
+        let seen = Timestamp::from_millis(row.next()?);
+        let user = User {
+            name: row.id(UserName::parse)?,
+            role: known(Role::parse(&row.next::<String>()?), "role")?,
+            created_at: Timestamp::from_millis(row.next()?),
+            last_sign_in_at: row.next::<Option<i64>>()?.map(Timestamp::from_millis),
+            disabled_at: None,
+        };
+        Ok(Some((user, seen)))
     }
 
     /// Notes that a session is in use.

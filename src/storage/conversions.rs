@@ -106,8 +106,14 @@ pub struct HistoryStep {
     pub request: RequestId,
 }
 
-/// A player's deposits after the first one.
-pub type Deposits = HashMap<ClickId, i64>;
+/// What a review tells of a player.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Player {
+    /// When they clicked; none where the click is not known here.
+    pub clicked_at: Option<Timestamp>,
+    /// How many deposits they have made after the first one, whenever those were recorded.
+    pub deposits: i64,
+}
 
 impl ConversionFilter {
     /// What must hold of a row of the table `conversion` under the name `c`, but for its status.
@@ -348,27 +354,31 @@ impl Storage {
         Ok(clicks)
     }
 
-    /// How many conversions of these repeatable goals these players have, whenever they were recorded.
+    /// What is known of these clicks' players, each with the goal that counts its deposits.
     ///
     /// # Errors
     /// [`StorageError`]
-    pub async fn deposits(
+    pub async fn players_of(
         &self,
-        goals: impl IntoIterator<Item = (&ClickId, &GoalAlias)>,
-    ) -> Result<Deposits, StorageError> {
+        clicks: impl IntoIterator<Item = (&ClickId, Option<&GoalAlias>)>,
+    ) -> Result<HashMap<ClickId, Player>, StorageError> {
         let mut cells = Cells::new(GOAL_KEY);
-        for (click, goal) in goals {
-            cells.push([text(click.as_str()), text(goal.as_str())]);
+        for (click, goal) in clicks {
+            cells.push([text(click.as_str()), text(goal.map_or("", GoalAlias::as_str))]);
         }
-        let sql = "SELECT k.click_id, count(*) FROM (SELECT DISTINCT click_id, goal FROM ({rows}) AS r) AS k
-            CROSS JOIN conversion AS c WHERE c.click_id = k.click_id AND c.goal = k.goal AND NOT c.once
-            GROUP BY k.click_id";
-        let mut deposits = Deposits::new();
-        for row in bulk::select(&self.reader, &[Kind::Text, Kind::Integer], sql, cells, None).await? {
+        let sql = "SELECT k.click_id, (SELECT l.at FROM click AS l WHERE l.id = k.click_id), (
+                SELECT count(*) FROM conversion AS c
+                WHERE c.click_id = k.click_id AND c.goal = k.goal AND NOT c.once)
+            FROM ({rows}) AS k";
+        let kinds = [Kind::Text, Kind::Integer, Kind::Integer];
+        let mut players = HashMap::new();
+        for row in bulk::select(&self.reader, &kinds, sql, cells, None).await? {
             let mut row = Reading::of(&row);
-            deposits.insert(row.id(ClickId::parse)?, row.next()?);
+            let (click, clicked_at) = (row.id(ClickId::parse)?, row.next::<Option<i64>>()?);
+            let clicked_at = clicked_at.map(Timestamp::from_millis);
+            players.insert(click, Player { clicked_at, deposits: row.next()? });
         }
-        Ok(deposits)
+        Ok(players)
     }
 
     pub(super) async fn read(

@@ -56,7 +56,7 @@ pub use self::{
     backend::{DatabaseUrl, InvalidDatabaseUrl, Role},
     clicks::ClickFilter,
     configuration::{Configuration, Difference, GoalSetting, MerchantSetting, Seen, TokenSetting},
-    conversions::{ConversionFilter, Deposits, Found, HistoryStep, Order, Selected},
+    conversions::{ConversionFilter, Found, HistoryStep, Order, Player, Selected},
     deliveries::{DeliveryFilter, DeliveryRow, Resent},
     endpoints::{Backlog, EndpointHealth},
     ledger::{Ledger, OpenBatch, Trace, Writes},

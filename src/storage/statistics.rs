@@ -90,8 +90,8 @@ impl Storage {
     }
 }
 
-/// What ends a part of a page, and a page, where many come in one text: no id and no JSON holds control characters.
-const PART_END: &str = "\u{1f}";
+/// What ends an id, and a page, where many come in one text: no id and no JSON holds control characters.
+const ID_END: &str = "\u{1f}";
 const PAGE_END: &str = "\u{1e}";
 
 struct Reader {
@@ -177,27 +177,26 @@ impl Reader {
         let mut values = vec![rolled.generation.into(), first.day().into(), last.day().into()];
         let mut condition = "p.generation = $1 AND p.day >= $2 AND p.day <= $3".to_owned();
         narrow(&mut condition, &mut values, "p", &self.report.question.only);
-        values.extend([PART_END.into(), PAGE_END.into()]);
-        let (part, page) =
-            (format!("CAST(${} AS TEXT)", values.len() - 1), format!("CAST(${} AS TEXT)", values.len()));
-        // A row for each day: SQLite's driver hands over row by row between two threads.
+        values.extend([ID_END.into(), PAGE_END.into()]);
+        let (id_end, page_end) = (values.len() - 1, values.len());
+        // Many pages in a row: SQLite's driver hands over row by row between two threads.
         let sql = format!(
-            "SELECT p.day, string_agg(
-                p.merchant || {part} || p.offer || {part} || p.affiliate || {part} || p.page, {page})
-            FROM rollup_page AS p WHERE {condition} GROUP BY p.day"
+            "SELECT p.day, p.merchant, p.offer, string_agg(
+                p.affiliate || CAST(${id_end} AS TEXT) || p.page, CAST(${page_end} AS TEXT))
+            FROM rollup_page AS p WHERE {condition} GROUP BY p.day, p.merchant, p.offer"
         );
         let backend = ConnectionTrait::get_database_backend(&self.transaction);
         let statement = Statement::from_sql_and_values(backend, sql, values);
-        let mut days = self.transaction.stream_raw(statement).await?;
-        while let Some(row) = days.try_next().await? {
+        let mut found = self.transaction.stream_raw(statement).await?;
+        while let Some(row) = found.try_next().await? {
             let mut row = Reading::new(&row);
-            let (day, pages) = (row.next()?, row.next::<String>()?);
-            for page in pages.split(PAGE_END) {
-                let mut parts = page.splitn(4, PART_END);
-                let mut next = || known(parts.next(), "part of a page of the roll-up");
-                let place =
-                    Place { merchant: next()?.into(), offer: next()?.into(), affiliate: next()?.into() };
-                self.report.add_page(day, &place, &parse(next()?)?, first, end)?;
+            let (day, merchant, offer) = (row.next()?, row.next::<String>()?, row.next::<String>()?);
+            let (merchant, offer): (Arc<str>, Arc<str>) = (merchant.into(), offer.into());
+            for page in row.next::<String>()?.split(PAGE_END) {
+                let (affiliate, page) = known(page.split_once(ID_END), "page of the roll-up")?;
+                let (merchant, offer) = (Arc::clone(&merchant), Arc::clone(&offer));
+                let place = Place { merchant, offer, affiliate: affiliate.into() };
+                self.report.add_page(day, &place, &parse(page)?, first, end)?;
             }
         }
         Ok(())

@@ -119,13 +119,11 @@ async fn rows(
     found: &[Conversion],
     now: Timestamp,
 ) -> Result<Vec<ReviewRow>, Problem> {
-    let storage = &shared.edge.storage;
-    let goals = found.iter().filter_map(|c| Some((&c.click, Names::new(catalog, c).repeat_deposit()?)));
-    let (clicks, deposits) =
-        try_join!(storage.clicks(found.iter().map(|c| &c.click)), storage.deposits(goals))?;
+    let clicks = found.iter().map(|c| (&c.click, Names::new(catalog, c).repeat_deposit()));
+    let players = shared.edge.storage.players_of(clicks).await?;
     let row = |c: &Conversion| {
         let names = Names::new(catalog, c);
-        let clicked = clicks.get(&c.click).map(|(click, _)| click.at);
+        let player = players.get(&c.click).copied().unwrap_or_default();
         let (code, places) = c.currency.map_or((String::new(), 0), |it| (it.code.to_string(), it.minor_unit));
         ReviewRow {
             id: c.id,
@@ -137,8 +135,10 @@ async fn rows(
             goal: names.goal().to_owned(),
             amount: names::amount(c.amount, c.currency),
             sum_of: (c.amount.stored(), code, places),
-            after_click: clicked.map_or_else(String::new, |at| span(c.created_at.millis() - at.millis())),
-            deposits_since: deposits.get(&c.click).map_or(0, |number| number.unsigned_abs()),
+            after_click: player
+                .clicked_at
+                .map_or_else(String::new, |at| span(c.created_at.millis() - at.millis())),
+            deposits_since: player.deposits.unsigned_abs(),
             suspected_duplicate: c.suspected_duplicate,
         }
     };
