@@ -192,7 +192,7 @@ pub(in crate::http) fn filter(query: &mut Query) -> Result<ConversionFilter, Pro
         ("amount_min" = Option<String>, Query, description = "Only with this amount or more."),
         ("amount_max" = Option<String>, Query, description = "Only with this amount or less."),
         ("click_id" = Option<String>, Query, description = "Only of this click."),
-        ("text" = Option<String>, Query, description = "Only with this id: of the click, transaction, conversion, player or user."),
+        ("text" = Option<String>, Query, description = "Only of this click, transaction, conversion, player or user."),
         ("from" = Option<String>, Query, description = "Only recorded at this time or later."),
         ("to" = Option<String>, Query, description = "Only recorded before this time."),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "How many; 50 by default."),
